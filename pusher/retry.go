@@ -1,0 +1,54 @@
+package pusher
+
+import (
+	"fmt"
+	"time"
+)
+
+// MinFirstWait is the shortest wait before a repeated attempt: providers ask for at least this.
+const MinFirstWait = 10 * time.Second
+
+// RetryPolicy says how long to wait before the next attempt. Its horizon is the delivery's deadline.
+type RetryPolicy struct {
+	First time.Duration // the wait after the first attempt, at least MinFirstWait (the default)
+	Max   time.Duration // the longest wait without the provider asking for more; default 5 min
+	// Unanswered is the wait after Recheck could not answer, when nothing was attempted; default 2 s.
+	Unanswered time.Duration
+	// Breaker is the pause of a project whose credential is refused, after which one delivery tries again; default 60 s.
+	Breaker time.Duration
+}
+
+func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
+	for _, f := range []struct {
+		field      string
+		value      *time.Duration
+		preset, at time.Duration
+	}{
+		{"first", &p.First, MinFirstWait, MinFirstWait}, {"max", &p.Max, 5 * time.Minute, MinFirstWait},
+		{"unanswered", &p.Unanswered, 2 * time.Second, time.Second}, {"breaker", &p.Breaker, time.Minute, MinFirstWait},
+	} {
+		if *f.value == 0 {
+			*f.value = f.preset
+		}
+		if *f.value < f.at {
+			return p, fmt.Errorf("retry.%s: %s is shorter than %s", f.field, *f.value, f.at)
+		}
+	}
+	return p, nil
+}
+
+// wait doubles with every attempt up to Max, then adds up to half of itself at random (random in [0, 1)), so that
+// it is never shorter than First. What the provider asked for replaces the doubling, and is never undercut.
+func (p RetryPolicy) wait(attempt int, asked time.Duration, random float64) time.Duration {
+	base := p.First
+	for range min(max(attempt, 1)-1, 30) {
+		if base = base * 2; base >= p.Max {
+			base = p.Max
+			break
+		}
+	}
+	if asked > 0 {
+		base = max(asked, p.First)
+	}
+	return base + time.Duration(random*float64(base)/2)
+}

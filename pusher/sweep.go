@@ -1,0 +1,68 @@
+package pusher
+
+import (
+	"context"
+	"time"
+)
+
+// outboxTimeout bounds one call of the outbox.
+const outboxTimeout = 5 * time.Second
+
+// sweep claims what is due, dead nodes' deliveries too, as much as there is room for.
+func (d *Dispatcher) sweep() {
+	for !d.isStopping() {
+		waiting, flying := d.queue.counts()
+		d.cfg.Observer.Waiting(waiting)
+		d.cfg.Observer.InFlight(flying)
+		d.gate.prune(d.cfg.Monotonic())
+		room := min(d.cfg.Queue-waiting, d.cfg.BatchSize)
+		if room > 0 && d.claim(room) == room {
+			continue
+		}
+		d.untilNextSweep()
+	}
+}
+
+func (d *Dispatcher) untilNextSweep() {
+	// Nodes must not sweep in step.
+	timer := time.NewTimer(time.Duration((0.75 + d.cfg.Random()/2) * float64(d.cfg.SweepEvery)))
+	defer timer.Stop()
+	select {
+	case <-d.stopping:
+	case <-d.kick:
+	case <-timer.C:
+	}
+}
+
+func (d *Dispatcher) nudgeSweep() {
+	select {
+	case d.kick <- struct{}{}:
+	default:
+	}
+}
+
+// claim leases up to limit deliveries and queues them. It returns how many found their place: what a full lane
+// gave back is due again, and must not be claimed again at once.
+func (d *Dispatcher) claim(limit int) (queued int) {
+	ctx, cancel := context.WithTimeout(d.hard, outboxTimeout)
+	defer cancel()
+	started := d.cfg.Monotonic()
+	got, err := d.cfg.Outbox.Claim(ctx, d.cfg.Node, d.lease, limit)
+	if err != nil {
+		d.outboxFailed("claim")(err, limit)
+		return 0
+	}
+	for _, delivery := range got {
+		t := &task{d: delivery, leased: started, valid: true}
+		// Held already: its result is about to be written, which the renewed lease only helps.
+		if !d.hold(t) {
+			continue
+		}
+		if d.queue.push(t) {
+			queued++
+		} else {
+			d.giveBack(t, DeferredFull)
+		}
+	}
+	return queued
+}
