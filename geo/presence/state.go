@@ -1,0 +1,202 @@
+package presence
+
+import (
+	"math"
+	"slices"
+
+	"github.com/wantgo/wantgo/geo"
+)
+
+// State is what is known of one device. The zero value is a device never heard.
+// It is not safe for concurrent use.
+type State struct {
+	Written
+	Carried
+}
+
+// Written is the part of a State that is stored.
+type Written struct {
+	// Stays are the fences the device is inside, in no particular order.
+	Stays []Stay
+	// LastHeard is the observed time of the newest ping that told of the device.
+	LastHeard Millis
+	// LastPing is the last applied ping.
+	LastPing ID
+	// PromisedBy is when the phone has promised to report next; set by the
+	// caller. 0: no promise.
+	PromisedBy Millis
+	// ClosedAt is the latest time at which a stay ended without a ping. Pings
+	// that come late never date an entry before it.
+	ClosedAt Millis
+	// Revision grows with every change of Stays, also of one that no transition
+	// tells of.
+	Revision uint32
+}
+
+// Stay is one fence the device is inside.
+type Stay struct {
+	Fence ID
+	// Since is the observed time of the ping By that began it.
+	Since Millis
+	By    ID
+	// Confirmed is the observed time of the ping that settled it.
+	Confirmed Millis
+	// DwellAt is when the dwell is full. 0: none wanted.
+	DwellAt Millis
+	// Dwelled: Dwelled has been told; it is told once a stay.
+	Dwelled bool
+	// Quiet: the device was inside before the fence appeared and nothing is told.
+	Quiet bool
+}
+
+// Carried is the part of a State that is never stored: it holds positions.
+type Carried struct {
+	// last is the last applied ping, before the one before it, anchor an older
+	// one to measure speed from, suspect a refused teleport.
+	last, before, anchor, suspect fix
+	suspectPing                   uint64
+	scatter                       scatter
+	// stride is the speed, m/s, at least held up to the anchor.
+	stride   float64
+	evidence []evidence
+	// recent holds the folded ids of the last applied pings.
+	recent     [recentPings]uint64
+	recentNext uint8
+}
+
+const (
+	recentPings = 16
+	// maxEvidence bounds the fences that can be pending at once.
+	maxEvidence = 64
+	// staleAfter is how long a position or evidence is worth keeping.
+	staleAfter Millis = 10 * 60 * 1000
+)
+
+// fix is a position with its error. At 0: none.
+type fix struct {
+	At    Millis
+	Place geo.Point
+	Sigma float64
+}
+
+// evidence is the pending case for entering or, in an open stay, leaving.
+type evidence struct {
+	Fence ID
+	// By and Since are the ping that began it.
+	By     ID
+	Since  Millis
+	Latest Millis
+	// Sum and Deep are the two sums of forEntry; leaving has only Sum.
+	Sum, Deep float64
+}
+
+// Clone returns a State that shares nothing with s.
+func (s *State) Clone() State {
+	c := *s
+	c.Stays = slices.Clone(s.Stays)
+	c.evidence = slices.Clone(s.evidence)
+	return c
+}
+
+// Fences appends the fences that every Apply must be given as candidates, however
+// far away they are: those of the open stays and of the pending evidence.
+func (s *State) Fences(dst []ID) []ID {
+	for i := range s.Stays {
+		dst = append(dst, s.Stays[i].Fence)
+	}
+	for i := range s.evidence {
+		if s.stay(s.evidence[i].Fence) < 0 {
+			dst = append(dst, s.evidence[i].Fence)
+		}
+	}
+	return dst
+}
+
+// IsInside says whether a stay of the fence is open.
+func (s *State) IsInside(fence ID) bool { return s.stay(fence) >= 0 }
+
+// IsPending says whether evidence about the fence is waiting for more.
+func (s *State) IsPending(fence ID) bool { return s.pending(fence) >= 0 }
+
+// Slack is how far, in metres, the device can move from the place of c before a
+// ping could change anything for that fence; timers are another matter. It holds
+// for any accuracy and policy: evidence begins only on the other side of the
+// edge, and while some is pending any ping counts.
+func (s *State) Slack(c *Candidate) float64 {
+	i := s.stay(c.Fence)
+	if s.IsPending(c.Fence) || (i >= 0) != c.Inside {
+		return 0
+	}
+	return math.Abs(c.Gap)
+}
+
+// Last is the last applied ping's place and time; ok is false if none is held.
+func (c *Carried) Last() (place geo.Point, at Millis, ok bool) {
+	return c.last.Place, c.last.At, c.last.At != 0
+}
+
+// Forget drops everything carried: positions, evidence, recent ping ids.
+func (c *Carried) Forget() { *c = Carried{} }
+
+// Fade drops positions and evidence older than ten minutes at now. Recent ping
+// ids stay.
+func (c *Carried) Fade(now Millis) {
+	for _, f := range []*fix{&c.last, &c.before, &c.anchor, &c.suspect} {
+		if f.At != 0 && now-f.At > staleAfter {
+			*f = fix{}
+		}
+	}
+	c.evidence = slices.DeleteFunc(c.evidence, func(e evidence) bool { return now-e.Latest > 3*staleAfter })
+}
+
+func (s *State) stay(fence ID) int {
+	for i := range s.Stays {
+		if s.Stays[i].Fence == fence {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *Carried) pending(fence ID) int {
+	for i := range c.evidence {
+		if c.evidence[i].Fence == fence {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *Carried) settle(fence ID) {
+	if i := c.pending(fence); i >= 0 {
+		c.evidence[i] = c.evidence[len(c.evidence)-1]
+		c.evidence = c.evidence[:len(c.evidence)-1]
+	}
+}
+
+func (s *State) removeStay(i int) Stay {
+	gone := s.Stays[i]
+	s.Stays = append(s.Stays[:i], s.Stays[i+1:]...)
+	s.settle(gone.Fence)
+	s.Revision++
+	return gone
+}
+
+func (c *Carried) seen(key uint64) bool {
+	if key == 0 {
+		return false
+	}
+	for _, k := range &c.recent {
+		if k == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Carried) remember(key uint64) {
+	if key != 0 {
+		c.recent[c.recentNext%recentPings] = key
+		c.recentNext = (c.recentNext + 1) % recentPings
+	}
+}
