@@ -1,0 +1,112 @@
+package campaign
+
+import (
+	"cmp"
+	"encoding/json"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/pusher"
+)
+
+// maxNotification bounds a notification as JSON, so that every provider's envelope around it stays under 4,096 bytes.
+const maxNotification = 3500
+
+// notification renders what the person would read.
+func (j *judged) notification() (*pusher.Notification, *TextError) {
+	sc := j.scene()
+	text, _, fault := sc.render()
+	if fault != nil {
+		return nil, fault
+	}
+	id := j.NewID()
+	note := &pusher.Notification{
+		ID:          id,
+		Title:       text.Title,
+		Body:        text.Body,
+		ImageURL:    j.campaign.ImageURL,
+		DeepLink:    j.campaign.DeepLink,
+		Category:    string(Ad),
+		CollapseKey: id.String(),
+	}
+	note.Data = j.data(id)
+	if size, err := json.Marshal(note); err != nil || len(size) > maxNotification {
+		return nil, &TextError{Why: "too_large"}
+	}
+	return note, nil
+}
+
+func (j *judged) scene() Scene {
+	sc := Scene{Campaign: j.campaign, Brand: j.Brand, Store: j.moment.Store, Coupon: j.coupon, Locale: j.locale(), Now: j.Now}
+	if zones := j.personZones(); len(zones) > 0 {
+		sc.Zone = zones[0]
+	} else {
+		sc.Zone = j.storeZone()
+	}
+	return sc
+}
+
+// locale is the person's, or their phone's.
+func (j *judged) locale() string {
+	locale := ""
+	if j.Profile != nil {
+		locale = j.Profile.Locale
+	}
+	if d := j.deviceOfMoment(); d != nil {
+		locale = cmp.Or(locale, d.Locale)
+	}
+	return locale
+}
+
+// data is what the app gets beside the text: ids and the law's facts, never a place.
+func (j *judged) data(id uuid.UUID) map[string]string {
+	s := &j.Brand.Settings
+	data := map[string]string{
+		"wantgo_notification": id.String(),
+		"wantgo_campaign":     j.campaign.ID.String(),
+		"wantgo_deadline":     instant(j.deadline),
+		"wantgo_category":     string(Ad),
+	}
+	optional := map[string]string{
+		"wantgo_sender_name":    tidy(s.SenderName),
+		"wantgo_sender_contact": tidy(s.SenderContact),
+		"wantgo_deep_link":      j.campaign.DeepLink,
+	}
+	if j.coupon != nil {
+		optional["wantgo_coupon"] = j.coupon.ID.String()
+	}
+	for k, v := range optional {
+		if v != "" {
+			data[k] = v
+		}
+	}
+	return data
+}
+
+// newCoupon is the coupon that j would win.
+func (j *judged) newCoupon() *Coupon {
+	o := j.campaign.Offer
+	title, _, _ := pick(o.Titles, j.locale(), j.Brand.Settings.Locale)
+	c := &Coupon{
+		ID:         j.NewID(),
+		BrandID:    j.Brand.ID,
+		PersonID:   j.PersonID,
+		OfferID:    o.ID,
+		CampaignID: j.campaign.ID,
+		Code:       j.newCode(),
+		Title:      clip(tidy(title), maxValue),
+		IssuedAt:   j.Now,
+		ExpiresAt:  o.expiry(j.Now),
+	}
+	if s := j.moment.Store; s != nil && !o.AnyStore {
+		c.Stores = []uuid.UUID{s.ID}
+	}
+	return c
+}
+
+func (j *judged) newCode() string {
+	if j.NewCode != nil {
+		return j.NewCode()
+	}
+	return NewCode()
+}

@@ -1,0 +1,260 @@
+package campaign
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wantgo/wantgo/pusher/cap"
+	"github.com/wantgo/wantgo/services/audience"
+)
+
+// TestAgainstTwin compares Decide with rules written again in the plainest way, on random people and campaigns.
+func TestAgainstTwin(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	seen := map[Reason]int{}
+	for range 3000 {
+		v, candidates := randomScene(rng)
+		want := twin(v, candidates)
+		stock := v.Stock.(*shelf)
+		before := stock.taken
+		r := Decide(v, candidates)
+		if want.needs {
+			require.NotEqual(t, uuid.Nil, r.NeedsStock)
+			require.Empty(t, r.Decisions)
+			require.Equal(t, before, stock.taken)
+			seen["needs stock"]++
+			continue
+		}
+		require.Equal(t, uuid.Nil, r.NeedsStock)
+		got := map[[2]uuid.UUID]Reason{}
+		for _, d := range r.Decisions {
+			got[[2]uuid.UUID{d.CampaignID, d.MomentID}] = d.Reason
+			seen[d.Reason]++
+		}
+		require.Equal(t, want.reasons, got)
+		if won := slices.Contains(reasons(r), Won); won {
+			limited := r.Winner.Campaign.Offer != nil && r.Winner.Campaign.Offer.Stock > 0
+			require.Equal(t, limited, stock.taken == before+1)
+		} else {
+			require.Nil(t, r.Winner)
+			require.Equal(t, before, stock.taken)
+		}
+	}
+	for _, reason := range []Reason{
+		Won, Outranked, NotFresh, CampaignNotLive, OutsideDates, Cooldown, CapReached, MinimumGap, PersonLimit, StockGone,
+		AdNotConsented, QuietHours, Unreachable, TextRefused, "needs stock",
+	} {
+		require.NotZero(t, seen[reason], "the random scenes never made %s: %v", reason, seen)
+	}
+}
+
+func randomScene(rng *rand.Rand) (*View, []Candidate) {
+	maybe := func(n int) bool { return rng.IntN(n) == 0 }
+	v := view()
+	v.Now = noon.Add(time.Duration(rng.IntN(12*60)) * time.Minute)
+	v.Brand.Settings.QuietCloseMargin, v.Brand.Settings.QuietOpenMargin = 0, 0
+	if maybe(6) {
+		v.Profile.Consents = consents(audience.AdPushNight)
+	} else if maybe(3) {
+		v.Profile.Consents = consents(audience.AdPush, audience.AdPushNight)
+	}
+	v.Brand.Settings.MinGap = time.Duration(rng.IntN(4)) * 5 * time.Minute
+	v.Brand.Settings.Caps = []cap.Cap{{Scope: cap.Brand, Limit: 1 + rng.IntN(4), Window: cap.Window{Rolling: time.Hour}}}
+	if maybe(6) {
+		v.Devices[0].AddressState = "gone"
+	}
+	for i := range rng.IntN(4) {
+		v.History.Entries = append(v.History.Entries, cap.Entry{
+			NotificationID: id(uint64(900 + i)), At: v.Now.Add(-time.Duration(1+rng.IntN(100)) * time.Minute),
+			Campaign: id(uint64(100 + rng.IntN(5))), Released: maybe(5),
+		})
+	}
+	stock := v.Stock.(*shelf)
+	campaigns := make([]*Campaign, 5)
+	for i := range campaigns {
+		campaigns[i] = randomCampaign(rng, uint64(100+i), stock)
+		v.Issued[id(uint64(200+i))] = rng.IntN(2)
+	}
+	var candidates []Candidate
+	for i := range 1 + rng.IntN(3) {
+		m := entering()
+		m.ID, m.Distance, m.Received = id(uint64(70+i)), float64(rng.IntN(3)), v.Now.Add(-time.Duration(rng.IntN(8))*time.Minute)
+		m.Late, m.Foreground = maybe(8), maybe(4)
+		for _, c := range campaigns {
+			if !maybe(3) {
+				candidates = append(candidates, Candidate{c, m})
+			}
+		}
+	}
+	return v, candidates
+}
+
+func randomCampaign(rng *rand.Rand, n uint64, stock *shelf) *Campaign {
+	maybe := func(n int) bool { return rng.IntN(n) == 0 }
+	c := campaignNumbered(n)
+	c.Priority = rng.IntN(2)
+	if maybe(8) {
+		c.State = Paused
+	}
+	if maybe(8) {
+		c.Schedule.EndDate = "2026-05-12"
+	}
+	if maybe(3) {
+		c.Cooldown = time.Duration(rng.IntN(90)) * time.Minute
+	}
+	if maybe(4) {
+		c.Deadline = 5 * time.Minute
+	}
+	if maybe(8) {
+		c.Texts["ko"] = Text{"{nope}", "x"}
+	}
+	if maybe(2) {
+		c.Offer = &Offer{ID: id(n + 100), Titles: map[string]string{"ko": "x"}, Validity: time.Hour, PerPerson: rng.IntN(2)}
+		if maybe(2) {
+			c.Offer.Stock = 5
+			if !maybe(6) {
+				stock.left[c.Offer.ID] = rng.IntN(3)
+			}
+		}
+	}
+	return c
+}
+
+type twinResult struct {
+	reasons map[[2]uuid.UUID]Reason
+	needs   bool
+}
+
+// twin decides by looking for the foremost of those left, again and again.
+func twin(v *View, candidates []Candidate) twinResult {
+	r := twinResult{reasons: map[[2]uuid.UUID]Reason{}}
+	var left []Candidate
+	for _, c := range candidates {
+		key := [2]uuid.UUID{c.Campaign.ID, c.Moment.ID}
+		if r.reasons[key] = twinRuledOut(v, c); r.reasons[key] == "" {
+			left = append(left, c)
+		}
+	}
+	var winner *Candidate
+	for len(left) > 0 {
+		best := 0
+		for i := range left {
+			if twinBefore(v, left[i], left[best]) {
+				best = i
+			}
+		}
+		c := left[best]
+		left = slices.Delete(slices.Clone(left), best, best+1)
+		key := [2]uuid.UUID{c.Campaign.ID, c.Moment.ID}
+		if winner != nil {
+			r.reasons[key] = Outranked
+			continue
+		}
+		reason := twinRefused(v, c)
+		if reason == "needs" {
+			r.needs = true
+			return r
+		}
+		if r.reasons[key] = reason; reason == Won {
+			winner = &c
+		}
+	}
+	return r
+}
+
+func twinSeen(v *View, c *Campaign) (last time.Time) {
+	for _, e := range v.History.Entries {
+		if e.Campaign == c.ID && !e.Released && e.At.After(last) {
+			last = e.At
+		}
+	}
+	return last
+}
+
+func twinBefore(v *View, a, b Candidate) bool {
+	if a.Campaign.Priority != b.Campaign.Priority {
+		return a.Campaign.Priority > b.Campaign.Priority
+	}
+	if a.Moment.Distance != b.Moment.Distance {
+		return a.Moment.Distance < b.Moment.Distance
+	}
+	if s, t := twinSeen(v, a.Campaign), twinSeen(v, b.Campaign); !s.Equal(t) {
+		return s.Before(t)
+	}
+	if a.Campaign.ID != b.Campaign.ID {
+		return a.Campaign.ID.String() < b.Campaign.ID.String()
+	}
+	return a.Moment.ID.String() < b.Moment.ID.String()
+}
+
+func twinRuledOut(v *View, c Candidate) Reason {
+	limit := c.Campaign.Deadline
+	if limit == 0 {
+		limit = 10 * time.Minute
+	}
+	if c.Moment.Late || v.Now.Sub(c.Moment.Received) >= limit {
+		return NotFresh
+	}
+	if c.Campaign.State != Live {
+		return CampaignNotLive
+	}
+	if c.Campaign.Schedule.EndDate != "" {
+		return OutsideDates
+	}
+	if last := twinSeen(v, c.Campaign); c.Campaign.Cooldown > 0 && !last.IsZero() && v.Now.Sub(last) < c.Campaign.Cooldown {
+		return Cooldown
+	}
+	inHour, tooClose := 0, false
+	for _, e := range v.History.Entries {
+		if e.Released {
+			continue
+		}
+		if v.Now.Sub(e.At) < time.Hour {
+			inHour++
+		}
+		tooClose = tooClose || v.Now.Sub(e.At) < v.Brand.Settings.MinGap
+	}
+	if inHour >= v.Brand.Settings.Caps[0].Limit {
+		return CapReached
+	}
+	if tooClose {
+		return MinimumGap
+	}
+	return ""
+}
+
+func twinRefused(v *View, c Candidate) Reason {
+	if o := c.Campaign.Offer; o != nil {
+		if o.PerPerson > 0 && v.Issued[o.ID] >= o.PerPerson {
+			return PersonLimit
+		}
+		left, asked := v.Stock.(*shelf).left[o.ID]
+		if o.Stock > 0 && !asked {
+			return "needs"
+		}
+		if o.Stock > 0 && left == 0 {
+			return StockGone
+		}
+	}
+	if !v.Profile.Consents[audience.AdPush].Granted {
+		return AdNotConsented
+	}
+	hour := v.Now.Add(9 * time.Hour).UTC().Hour()
+	if (hour >= 21 || hour < 8) && !v.Profile.Consents[audience.AdPushNight].Granted {
+		return QuietHours
+	}
+	if !c.Moment.Foreground && v.Devices[0].AddressState != "live" {
+		return Unreachable
+	}
+	if c.Campaign.Texts["ko"].Title == "{nope}" {
+		return TextRefused
+	}
+	return Won
+}

@@ -1,0 +1,71 @@
+package campaign
+
+import "github.com/wantgo/wantgo/pusher"
+
+// reserve takes the coupon from the stock. The stock may have ended since gate 12 looked: then that is the reason.
+func (j *judged) reserve() bool {
+	o := j.campaign.Offer
+	if o == nil || o.Stock == 0 {
+		return true
+	}
+	block, ok, known := j.Stock.Take(o.ID)
+	if !known {
+		j.round.needs = o.ID
+		return false
+	}
+	if !ok {
+		j.decision.Reason, j.decision.Values = StockGone, noneLeft(o)
+		return false
+	}
+	j.coupon.Block = block
+	return true
+}
+
+// win makes the decision say so.
+func (j *judged) win() {
+	d := &j.decision
+	d.Reason, d.Channel, d.Notification = Won, j.channel, j.note.ID
+	if j.coupon != nil {
+		d.Coupon = j.coupon.ID
+	}
+}
+
+// fill puts what the winner brings into the result.
+func (j *judged) fill(result *Result) {
+	result.Winner = &Candidate{Campaign: j.campaign, Moment: j.moment}
+	result.Coupon = j.coupon
+	result.Notification = j.note
+	entry := j.entry()
+	entry.NotificationID = j.note.ID
+	result.Entry = &entry
+	if d, ok := j.delivery(); ok {
+		result.Deliveries = []pusher.Delivery{d}
+	}
+}
+
+// delivery is the push, or the one that follows an in-app message unless that is shown first. There is none where
+// it could not start before its deadline or the device takes no push.
+func (j *judged) delivery() (pusher.Delivery, bool) {
+	notBefore := j.Now
+	if j.channel == ChannelInApp {
+		notBefore = j.Now.Add(FollowUp)
+	}
+	if j.noPush() != "" || !notBefore.Before(j.deadline) {
+		return pusher.Delivery{}, false
+	}
+	return pusher.Delivery{
+		ID:           j.NewID(),
+		BrandID:      j.Brand.ID,
+		PersonID:     j.PersonID,
+		DeviceID:     j.device.ID,
+		CampaignID:   j.campaign.ID,
+		DecisionID:   j.decision.ID,
+		Notification: *j.note,
+		Provider:     j.device.Address.Provider,
+		HighPriority: true,
+		CreatedAt:    j.moment.Received,
+		NotBefore:    notBefore,
+		Deadline:     j.deadline,
+		State:        pusher.Pending,
+	}, true
+}
