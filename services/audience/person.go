@@ -1,0 +1,82 @@
+package audience
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/pusher"
+)
+
+// Profile is the cold part of a person: what changes seldom and is read with every decision.
+type Profile struct {
+	ExternalID  string               `json:"external_id,omitempty"` // the brand's own id, once identified
+	Attributes  map[string]any       `json:"attributes,omitempty"`
+	TimeZone    string               `json:"time_zone,omitempty"` // IANA; empty: unknown
+	Locale      string               `json:"locale,omitempty"`
+	BirthDate   string               `json:"birth_date,omitempty"` // YYYY-MM-DD; empty: see OfAge
+	OfAge       bool                 `json:"of_age,omitempty"`     // confirmed 14 or over (KR), at ConfirmedAt
+	Consents    map[Purpose]Standing `json:"consents,omitempty"`
+	PausedUntil time.Time            `json:"paused_until,omitzero"` // location paused; the far future: until resumed
+	Test        bool                 `json:"test,omitempty"`
+}
+
+// Purpose is one thing a person may agree to, each independent of the others.
+type Purpose string
+
+// The purposes. A missing purpose is a denial.
+const (
+	AdPush           Purpose = "ad_push"
+	AdPushNight      Purpose = "ad_push_night"
+	LocUse           Purpose = "loc_use"
+	LocThirdParty    Purpose = "loc_third_party"
+	LocBatchNotice   Purpose = "loc_batch_notice"
+	LocRetain        Purpose = "loc_retain"
+	MarketingProfile Purpose = "marketing_profile"
+	XBorder          Purpose = "xborder"
+	// The phone's own permissions, mirrored: never a consent, but a known refusal makes a device unreachable.
+	OSPush     Purpose = "os_push_permission"
+	OSLocation Purpose = "os_location_permission"
+)
+
+// Standing is where one consent stands.
+type Standing struct {
+	Granted bool      `json:"granted"`
+	EventID uuid.UUID `json:"event_id"` // the ConsentEvent that made it so
+	At      time.Time `json:"at"`
+}
+
+// ConsentEvent is one entry of the append-only ledger of consents.
+type ConsentEvent struct {
+	ID            uuid.UUID `json:"id"`
+	Purpose       Purpose   `json:"purpose"`
+	Granted       bool      `json:"granted"`
+	OccurredAt    time.Time `json:"occurred_at"`
+	TimeZone      string    `json:"time_zone,omitempty"`
+	NoticeVersion string    `json:"notice_version,omitempty"`
+	NoticeHash    string    `json:"notice_hash,omitempty"`
+	Locale        string    `json:"locale,omitempty"`
+	Screen        string    `json:"screen,omitempty"`
+	AppVersion    string    `json:"app_version,omitempty"`
+	Actor         string    `json:"actor,omitempty"` // "self" or "guardian"
+	DeviceID      uuid.UUID `json:"device_id,omitzero"`
+}
+
+// Device is one installation of the app. It belongs to one person at a time.
+type Device struct {
+	ID         uuid.UUID
+	BrandID    uuid.UUID
+	PersonID   uuid.UUID
+	ExternalID string // for imports: the backend's name of the device
+	Platform   string // "android", "ios", "web", "other"
+	AppBuild   string
+	Locale     string
+	TimeZone   string
+	// Address is where it can be reached; nil: nowhere.
+	Address       *pusher.Address
+	AddressState  string // "live", "quarantined", "gone"
+	OSPushRefused bool   // the phone said its owner refused notifications
+	LastSeenAt    time.Time
+	TokenSerial   int64 // device tokens of an older serial are refused
+	Version       int64
+}

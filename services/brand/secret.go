@@ -1,0 +1,173 @@
+package brand
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A key's secret is its kind's prefix, its id (22 characters) and 256 random bits (43 characters), both in base 62: it
+// can be selected by a double click, found by a secret scanner, and looked up without storing it.
+const (
+	appPrefix    = "wgapp_"
+	apiPrefix    = "wgapi_"
+	idDigits     = 22
+	secretDigits = 43
+	secretBytes  = 32
+)
+
+// MaxOverlap is the longest time that an earlier secret may stay valid after a rotation.
+const MaxOverlap = 30 * 24 * time.Hour
+
+// ErrKey refuses a key: malformed, unknown, wrong or revoked. Which of these is not for the caller to know.
+var ErrKey = errors.New("key is not valid")
+
+// NewSecret draws a secret for a key of this kind and id. It is shown once; keep only HashSecret of it.
+func NewSecret(kind KeyKind, id uuid.UUID) string {
+	random := make([]byte, secretBytes)
+	_, _ = rand.Read(random)
+	return prefixOf(kind) + base62(id[:], idDigits) + base62(random, secretDigits)
+}
+
+func prefixOf(kind KeyKind) string {
+	if kind == AppKey {
+		return appPrefix
+	}
+	return apiPrefix
+}
+
+// ParseSecret finds the kind and id in a secret, so that its key can be looked up. It proves nothing: see Key.Verify.
+func ParseSecret(secret string) (KeyKind, uuid.UUID, error) {
+	kind := AppKey
+	rest, ok := strings.CutPrefix(secret, appPrefix)
+	if !ok {
+		kind = APIKey
+		rest, ok = strings.CutPrefix(secret, apiPrefix)
+	}
+	if !ok || len(rest) != idDigits+secretDigits {
+		return "", uuid.UUID{}, ErrKey
+	}
+	id, ok := unbase62(rest[:idDigits], len(uuid.UUID{}))
+	if _, random := unbase62(rest[idDigits:], secretBytes); !ok || !random {
+		return "", uuid.UUID{}, ErrKey
+	}
+	return kind, uuid.UUID(id), nil
+}
+
+// HashSecret is what is kept of a secret. A plain SHA-256 is enough for 256 random bits: there is nothing to guess.
+func HashSecret(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+// Verify returns ErrKey unless secret is the key's own, or its previous one inside the overlap, and the key is live.
+func (k *Key) Verify(secret string, now time.Time) error {
+	kind, id, err := ParseSecret(secret)
+	if err != nil {
+		return err
+	}
+	hash := HashSecret(secret)
+	present := subtle.ConstantTimeCompare(hash, k.Hash) == 1
+	previous := subtle.ConstantTimeCompare(hash, k.PreviousHash) == 1 && now.Before(k.PreviousUntil)
+	if !(present || previous) || kind != k.Kind || id != k.ID || !k.Live(now) {
+		return ErrKey
+	}
+	return nil
+}
+
+// Live tells whether the key is not revoked at now.
+func (k *Key) Live(now time.Time) bool { return k.RevokedAt.IsZero() || now.Before(k.RevokedAt) }
+
+// Rotate draws a new secret for a live key. The old one stays valid for overlap (0 to MaxOverlap); one before it ends.
+func (k *Key) Rotate(now time.Time, overlap time.Duration) (secret string, err error) {
+	if overlap < 0 || overlap > MaxOverlap {
+		return "", Violations{{Field: "overlap", Reason: fmt.Sprintf("must be 0 to %v", MaxOverlap)}}
+	}
+	if !k.Live(now) {
+		return "", Violations{{Field: "id", Reason: "the key is revoked"}}
+	}
+	k.PreviousHash, k.PreviousUntil = nil, time.Time{}
+	if overlap > 0 {
+		k.PreviousHash, k.PreviousUntil = k.Hash, now.Add(overlap)
+	}
+	secret = NewSecret(k.Kind, k.ID)
+	k.Hash = HashSecret(secret)
+	return secret, nil
+}
+
+// scopes are all that exist.
+var scopes = []Scope{
+	ScopeAll, ScopePingsImport, ScopeStoresRead, ScopeStoresWrite, ScopeCampaignsRead, ScopeCampaignsWrite,
+	ScopeCouponsRedeem, ScopePersonsRead, ScopeBrandWrite,
+}
+
+// Validate returns every fault of a key that is to be made.
+func (k *Key) Validate() error {
+	var vs Violations
+	vs.Check(k.Kind == AppKey || k.Kind == APIKey, "kind", "must be app or api")
+	vs.Check(strings.TrimSpace(k.Name) != "" && PlainText(k.Name, 100), "name", "must be plain text of 1 to 100 characters")
+	if k.Kind == AppKey {
+		vs.Check(len(k.Scopes) == 0, "scopes", "an app key has none: it ships inside apps")
+		vs.Check(len(k.StoreIDs) == 0, "store_ids", "an app key has none: it ships inside apps")
+	} else {
+		vs.Check(len(k.Scopes) > 0, "scopes", "missing")
+	}
+	for i, scope := range k.Scopes {
+		vs.Check(slices.Contains(scopes, scope), fmt.Sprintf("scopes[%d]", i), "unknown scope %q", clip(string(scope)))
+	}
+	vs.Check(len(k.StoreIDs) <= 1000, "store_ids", "more than 1000")
+	vs.Check(len(k.StoreIDs) == 0 || !slices.Contains(k.Scopes, ScopeAll) && !slices.Contains(k.Scopes, ScopeBrandWrite),
+		"store_ids", "a key limited to stores cannot hold all or brand:write: it could lift its own limit")
+	return vs.Err()
+}
+
+// Has tells whether the key holds a scope. Writing includes reading the same; ScopeAll holds every one.
+func (k *Key) Has(scope Scope) bool {
+	if k.Kind != APIKey {
+		return false
+	}
+	for _, held := range k.Scopes {
+		if held == scope || held == ScopeAll || held == ScopeStoresWrite && scope == ScopeStoresRead ||
+			held == ScopeCampaignsWrite && scope == ScopeCampaignsRead {
+			return true
+		}
+	}
+	return false
+}
+
+// Allows tells whether the key may do scope for a store. The zero store means something of the whole brand, which a key
+// limited to stores may not touch.
+func (k *Key) Allows(scope Scope, store uuid.UUID) bool { return k.Has(scope) && k.AllowsStore(store) }
+
+// AllowsStore tells whether the key may act for a store; see Allows.
+func (k *Key) AllowsStore(store uuid.UUID) bool {
+	return len(k.StoreIDs) == 0 || slices.Contains(k.StoreIDs, store)
+}
+
+// base62 writes bytes as a number of exactly width digits.
+func base62(bytes []byte, width int) string {
+	text := new(big.Int).SetBytes(bytes).Text(62)
+	return strings.Repeat("0", width-len(text)) + text
+}
+
+// unbase62 reads what base62 wrote; ok is false for anything else.
+func unbase62(text string, size int) (bytes []byte, ok bool) {
+	for _, c := range []byte(text) {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return nil, false
+		}
+	}
+	n, ok := new(big.Int).SetString(text, 62)
+	if !ok || n.BitLen() > 8*size {
+		return nil, false
+	}
+	return n.FillBytes(make([]byte, size)), true
+}
