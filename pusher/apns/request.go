@@ -1,0 +1,71 @@
+package apns
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/pusher/payload"
+)
+
+// maxPayloadBytes is APNs' limit for everything but VoIP.
+const maxPayloadBytes = 4096
+
+type alert struct {
+	Title string `json:"title"`
+	Body  string `json:"body"`
+}
+
+type aps struct {
+	Alert          alert  `json:"alert"`
+	Category       string `json:"category"`
+	MutableContent int    `json:"mutable-content"`
+	ThreadID       string `json:"thread-id"`
+}
+
+// Payload is the body of one delivery's request: the text in aps, our keys beside it at the top level.
+func Payload(d *pusher.Delivery) ([]byte, error) {
+	n := &d.Notification
+	body := map[string]any{"aps": aps{
+		Alert:    alert{Title: n.Title, Body: n.Body},
+		Category: payload.Class(n), MutableContent: 1, ThreadID: payload.Thread(d),
+	}}
+	for key, value := range payload.Keys(d) {
+		body[key] = value
+	}
+	return json.Marshal(body)
+}
+
+// Header is the header of one delivery's request, without authorization. The id is the delivery's, so that
+// a repeated request carries the same; expiration is the deadline, and always there: without it Apple would
+// keep the notification for as long as it likes.
+func Header(d *pusher.Delivery, topic string) http.Header {
+	priority := "5"
+	if d.HighPriority {
+		priority = "10"
+	}
+	h := make(http.Header, 8)
+	h.Set("content-type", "application/json")
+	h.Set("apns-topic", topic)
+	h.Set("apns-push-type", "alert")
+	h.Set("apns-id", strings.ToLower(d.ID.String()))
+	h.Set("apns-expiration", strconv.FormatInt(max(d.Deadline.Unix(), 0), 10))
+	h.Set("apns-priority", priority)
+	h.Set("apns-collapse-id", payload.CollapseID(&d.Notification))
+	return h
+}
+
+// isHex reports a device token that can stand in a path. Apple promises no length.
+func isHex(token string) bool {
+	if token == "" || len(token) > 400 || len(token)%2 != 0 {
+		return false
+	}
+	for i := range len(token) {
+		if !strings.ContainsRune("0123456789abcdefABCDEF", rune(token[i])) {
+			return false
+		}
+	}
+	return true
+}

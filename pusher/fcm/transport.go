@@ -1,0 +1,141 @@
+package fcm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+
+	"github.com/wantgo/wantgo/pusher"
+)
+
+// NewTransport returns a transport fit for Google's front end and for an emulator: HTTP/2 where TLS offers
+// it, and enough kept connections for inFlight requests where it does not. Senders of one process share one.
+func NewTransport(inFlight int) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ForceAttemptHTTP2 = true
+	t.MaxIdleConns = max(inFlight, 100)
+	t.MaxIdleConnsPerHost = max(inFlight, 16)
+	t.IdleConnTimeout = 90 * time.Second
+	t.DisableCompression = false
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: time.Minute, PingTimeout: 15 * time.Second}
+	return t
+}
+
+// attempt is one request and everything its answer said.
+type attempt struct {
+	kind     string // pusher.Address.Kind
+	bearer   string
+	asked    bool // the library let it through
+	tokenErr error
+	err      error // no answer
+	wrote    bool  // the request began to leave this machine
+	status   int
+	header   http.Header
+	body     []byte
+}
+
+type attemptKey struct{}
+
+func withAttempt(ctx context.Context, a *attempt) context.Context {
+	return context.WithValue(ctx, attemptKey{}, a)
+}
+
+// wire is the transport under firebase-admin-go. It adds the access token, keeps the real answer in the
+// request's attempt, and never returns an error or a 503: the library would repeat the request.
+type wire struct {
+	base   http.RoundTripper
+	tokens *accessTokens
+}
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	a, ok := req.Context().Value(attemptKey{}).(*attempt)
+	if !ok {
+		return nil, fmt.Errorf("fcm: request without attempt")
+	}
+	a.asked = true
+	w.try(req, a)
+	return a.forLibrary(req), nil
+}
+
+func (w *wire) try(req *http.Request, a *attempt) {
+	body, err := io.ReadAll(req.Body)
+	_ = req.Body.Close()
+	if err == nil && a.kind == kindFID {
+		body, err = retarget(body)
+	}
+	if err != nil {
+		a.err = err
+		return
+	}
+	if a.bearer, a.tokenErr = w.tokens.get(req.Context()); a.tokenErr != nil {
+		return
+	}
+	var wrote atomic.Bool
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		WroteHeaders: func() { wrote.Store(true) },
+	})
+	out := req.Clone(ctx)
+	out.Body, out.ContentLength, out.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	out.Header.Set("Authorization", "Bearer "+a.bearer)
+	a.take(w.base.RoundTrip(out))
+	a.wrote = wrote.Load()
+}
+
+func (a *attempt) take(resp *http.Response, err error) {
+	if err != nil {
+		a.err = err
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
+	if err != nil {
+		a.err = err
+		return
+	}
+	a.status, a.header, a.body = resp.StatusCode, resp.Header, body
+}
+
+// forLibrary is what the library sees: the real success, or a failure that it reports and does not repeat.
+func (a *attempt) forLibrary(req *http.Request) *http.Response {
+	status, body := http.StatusBadRequest, []byte("{}")
+	if a.status == http.StatusOK {
+		status, body = a.status, a.body
+	}
+	return &http.Response{
+		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}},
+		Body:   io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: req,
+	}
+}
+
+// The kinds of address that FCM knows.
+const (
+	kindToken = "token"
+	kindFID   = "fid"
+)
+
+// retarget renames message.token to message.fid, leaving every other byte of the values as it is.
+func retarget(body []byte) ([]byte, error) {
+	var request, message map[string]json.RawMessage
+	if err := json.Unmarshal(body, &request); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(request["message"], &message); err != nil {
+		return nil, err
+	}
+	message[kindFID] = message[kindToken]
+	delete(message, kindToken)
+	var err error
+	if request["message"], err = json.Marshal(message); err != nil {
+		return nil, err
+	}
+	return json.Marshal(request)
+}
+
+func knownKind(to pusher.Address) bool { return to.Kind == kindToken || to.Kind == kindFID }
