@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/services/audience"
+	"github.com/wantgo/wantgo/services/brand"
+	"github.com/wantgo/wantgo/services/seal"
+)
+
+// What authentication may answer.
+var (
+	ErrUnauthenticated = errors.New("unauthenticated") // no such key or token, or no longer
+	ErrExpired         = errors.New("expired")         // the token was genuine, but its time has passed
+)
+
+// tokenLife is how long a device token lives; the phone refreshes it while it is used.
+const tokenLife = 30 * 24 * time.Hour
+
+// DeviceCaller is a phone that proved which device it is.
+type DeviceCaller struct {
+	BrandID, DeviceID, PersonID uuid.UUID
+	Expired                     bool // within the time that was allowed for
+}
+
+// KeyBySecret finds the live key a secret belongs to. ErrUnauthenticated otherwise.
+func (e *Engine) KeyBySecret(secret string) (*brand.Key, error) {
+	_, id, err := brand.ParseSecret(secret)
+	if err != nil {
+		return nil, ErrUnauthenticated
+	}
+	k := e.catalogue.key(id)
+	if k == nil || k.Verify(secret, e.clock.Now()) != nil {
+		return nil, ErrUnauthenticated
+	}
+	return k, nil
+}
+
+// Device reads a device token. ErrExpired: it is genuine but over, by more than allowExpired.
+func (e *Engine) Device(ctx context.Context, token string, allowExpired time.Duration) (DeviceCaller, error) {
+	now := e.clock.Now()
+	t, err := e.keeper.Parse(token, now)
+	expired := errors.Is(err, seal.ErrExpired)
+	switch {
+	case expired && now.Sub(t.Expires) > allowExpired:
+		return DeviceCaller{}, ErrExpired
+	case err != nil && !expired:
+		return DeviceCaller{}, ErrUnauthenticated
+	}
+	k, serial, err := e.owner(ctx, t.Brand, t.Device)
+	if isNotFound(err) {
+		return DeviceCaller{}, ErrUnauthenticated
+	}
+	if err != nil {
+		return DeviceCaller{}, err
+	}
+	if t.Serial != serial {
+		return DeviceCaller{}, ErrUnauthenticated
+	}
+	return DeviceCaller{BrandID: t.Brand, DeviceID: t.Device, PersonID: k.PersonID, Expired: expired}, nil
+}
+
+// owner is the person of a device and the serial of its valid tokens, from memory or the directory.
+func (e *Engine) owner(ctx context.Context, brandID, deviceID uuid.UUID) (PersonKey, int64, error) {
+	if o, ok := e.owned.Get(deviceKey{brandID, deviceID}); ok {
+		return o.key, o.serial, nil
+	}
+	d, err := e.directory.Device(ctx, brandID, deviceID)
+	if err != nil {
+		return PersonKey{}, 0, fmt.Errorf("device: %w", err)
+	}
+	o := e.remember(d)
+	return o.key, o.serial, nil
+}
+
+func (e *Engine) remember(d audience.Device) ownership {
+	o := ownership{PersonKey{d.BrandID, d.PersonID}, d.TokenSerial}
+	e.owned.Add(deviceKey{d.BrandID, d.ID}, o)
+	return o
+}
+
+// mint makes a device's token.
+func (e *Engine) mint(d audience.Device) (token string, expires time.Time, err error) {
+	expires = e.clock.Now().Add(tokenLife).Truncate(time.Second)
+	token, err = e.keeper.Mint(seal.DeviceToken{Brand: d.BrandID, Device: d.ID, Serial: d.TokenSerial, Expires: expires})
+	return token, expires, err
+}
+
+// RefreshToken mints a new token for a device. Earlier ones stay valid until they expire.
+func (e *Engine) RefreshToken(ctx context.Context, brandID, deviceID uuid.UUID) (token string, expires time.Time, err error) {
+	d, err := e.directory.Device(ctx, brandID, deviceID)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("device: %w", err)
+	}
+	return e.mint(d)
+}
+
+// SealCredential seals a provider's secret for storage.
+func (e *Engine) SealCredential(brandID uuid.UUID, plain []byte) ([]byte, error) {
+	return e.keeper.Seal(seal.Credential, plain, brandID[:])
+}
+
+// OpenCredential opens what SealCredential sealed.
+func (e *Engine) OpenCredential(c *brand.Credential) ([]byte, error) {
+	return e.keeper.Open(seal.Credential, c.Sealed, c.BrandID[:])
+}

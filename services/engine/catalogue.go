@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/services/brand"
+	"github.com/wantgo/wantgo/services/campaign"
+	"github.com/wantgo/wantgo/services/store"
+)
+
+// catalogue holds every brand's compiled configuration. Decisions read a brand's view without a lock; the tables
+// behind it are for whoever lists and edits.
+type catalogue struct {
+	storage Catalogue
+	mu      sync.Mutex // one refresh at a time
+	brands  sync.Map   // uuid.UUID -> *brandTables
+	keys    sync.Map   // uuid.UUID -> *brand.Key, over all brands
+	loaded  atomic.Bool
+}
+
+// brandTables is one brand's catalogue by id and own id.
+type brandTables struct {
+	mu          sync.RWMutex
+	version     int64
+	brand       *brand.Brand
+	credentials map[uuid.UUID]brand.Credential
+	keys        map[uuid.UUID]*brand.Key
+	stores      map[uuid.UUID]*store.Store
+	storeIDs    map[string]uuid.UUID
+	fences      map[uuid.UUID]*store.Fence
+	fenceIDs    map[string]uuid.UUID
+	fencesOf    map[uuid.UUID]map[uuid.UUID]struct{} // store -> its fences
+	campaigns   map[uuid.UUID]*campaign.Campaign
+	campaignIDs map[string]uuid.UUID
+	view        atomic.Pointer[view]
+}
+
+func newBrandTables() *brandTables {
+	return &brandTables{
+		credentials: map[uuid.UUID]brand.Credential{},
+		keys:        map[uuid.UUID]*brand.Key{},
+		stores:      map[uuid.UUID]*store.Store{},
+		storeIDs:    map[string]uuid.UUID{},
+		fences:      map[uuid.UUID]*store.Fence{},
+		fenceIDs:    map[string]uuid.UUID{},
+		fencesOf:    map[uuid.UUID]map[uuid.UUID]struct{}{},
+		campaigns:   map[uuid.UUID]*campaign.Campaign{},
+		campaignIDs: map[string]uuid.UUID{},
+	}
+}
+
+// fenceChange tells the engine that open visits of a fence must end.
+type fenceChange struct {
+	brandID uuid.UUID
+	fenceID uuid.UUID
+	deleted bool
+}
+
+// refresh brings every brand up to the versions in the database and returns the fences whose visits must end.
+func (c *catalogue) refresh(ctx context.Context) ([]fenceChange, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	versions, err := c.storage.Versions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("catalogue versions: %w", err)
+	}
+	var ended []fenceChange
+	var faults []error
+	for id, version := range versions {
+		changes, err := c.refreshBrand(ctx, id, version)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("catalogue of brand %s: %w", id, err))
+			continue
+		}
+		ended = append(ended, changes...)
+	}
+	if len(faults) == 0 {
+		c.loaded.Store(true)
+	}
+	return ended, errors.Join(faults...)
+}
+
+func (c *catalogue) refreshBrand(ctx context.Context, id uuid.UUID, version int64) ([]fenceChange, error) {
+	t := c.tables(id)
+	known := int64(-1)
+	if t != nil {
+		if t.version >= version {
+			return nil, nil
+		}
+		known = t.version
+	}
+	change, err := c.storage.Changes(ctx, id, known)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		t = newBrandTables()
+	}
+	ended, err := t.apply(id, change)
+	if err != nil {
+		return nil, err
+	}
+	for i := range change.Keys {
+		c.keys.Store(change.Keys[i].ID, t.keys[change.Keys[i].ID])
+	}
+	c.brands.Store(id, t)
+	return ended, nil
+}
+
+func (c *catalogue) tables(id uuid.UUID) *brandTables {
+	t, ok := c.brands.Load(id)
+	if !ok {
+		return nil
+	}
+	return t.(*brandTables)
+}
+
+// view is the brand as decisions see it, or nil.
+func (c *catalogue) view(id uuid.UUID) *view {
+	if t := c.tables(id); t != nil {
+		return t.view.Load()
+	}
+	return nil
+}
+
+func (c *catalogue) key(id uuid.UUID) *brand.Key {
+	k, ok := c.keys.Load(id)
+	if !ok {
+		return nil
+	}
+	return k.(*brand.Key)
+}
+
+func (c *catalogue) brandIDs() []uuid.UUID {
+	var ids []uuid.UUID
+	c.brands.Range(func(id, _ any) bool { ids = append(ids, id.(uuid.UUID)); return true })
+	return ids
+}
+
+// apply takes a change into the tables and publishes a new view.
+func (t *brandTables) apply(id uuid.UUID, change CatalogueChange) ([]fenceChange, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first := t.view.Load() == nil
+	whole := first || change.Brand != nil
+	if change.Brand != nil {
+		t.brand = change.Brand
+	}
+	for i := range change.Keys {
+		k := change.Keys[i]
+		t.keys[k.ID] = &k
+	}
+	for i := range change.Credentials {
+		putOrDrop(t.credentials, change.Credentials[i].ID, change.Credentials[i], !change.Credentials[i].DeletedAt.IsZero())
+	}
+	touched := map[uuid.UUID]struct{}{}
+	for i := range change.Stores {
+		t.putStore(&change.Stores[i])
+		maps.Copy(touched, t.fencesOf[change.Stores[i].ID])
+	}
+	var ended []fenceChange
+	for i := range change.Fences {
+		f := &change.Fences[i]
+		if old := t.fences[f.ID]; !first && old != nil && (!f.DeletedAt.IsZero() || !sameShape(old, f)) {
+			ended = append(ended, fenceChange{id, f.ID, !f.DeletedAt.IsZero()})
+		}
+		t.putFence(f)
+		touched[f.ID] = struct{}{}
+	}
+	for i := range change.Campaigns {
+		t.putCampaign(&change.Campaigns[i])
+		whole = whole || t.changesDwell(&change.Campaigns[i])
+	}
+	t.version = change.Version
+	v, err := t.compile(whole, slices.Collect(maps.Keys(touched)), len(change.Campaigns) > 0)
+	if err != nil {
+		return nil, err
+	}
+	t.view.Store(v)
+	return ended, nil
+}
+
+func putOrDrop[K comparable, V any](m map[K]V, k K, v V, drop bool) {
+	if drop {
+		delete(m, k)
+		return
+	}
+	m[k] = v
+}
+
+func (t *brandTables) putStore(s *store.Store) {
+	if old := t.stores[s.ID]; old != nil {
+		delete(t.storeIDs, old.ExternalID)
+	}
+	if s.ExternalID != "" && s.DeletedAt.IsZero() {
+		t.storeIDs[s.ExternalID] = s.ID
+	}
+	putOrDrop(t.stores, s.ID, s, !s.DeletedAt.IsZero())
+}
+
+func (t *brandTables) putFence(f *store.Fence) {
+	if old := t.fences[f.ID]; old != nil {
+		delete(t.fenceIDs, old.ExternalID)
+		delete(t.fencesOf[old.StoreID], f.ID)
+	}
+	putOrDrop(t.fences, f.ID, f, !f.DeletedAt.IsZero())
+	if !f.DeletedAt.IsZero() {
+		return
+	}
+	if f.ExternalID != "" {
+		t.fenceIDs[f.ExternalID] = f.ID
+	}
+	if t.fencesOf[f.StoreID] == nil {
+		t.fencesOf[f.StoreID] = map[uuid.UUID]struct{}{}
+	}
+	t.fencesOf[f.StoreID][f.ID] = struct{}{}
+}
+
+func (t *brandTables) putCampaign(c *campaign.Campaign) {
+	if old := t.campaigns[c.ID]; old != nil {
+		delete(t.campaignIDs, old.ExternalID)
+	}
+	if c.ExternalID != "" && c.DeletedAt.IsZero() {
+		t.campaignIDs[c.ExternalID] = c.ID
+	}
+	putOrDrop(t.campaigns, c.ID, c, !c.DeletedAt.IsZero())
+}

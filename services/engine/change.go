@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/audience"
+)
+
+// change takes one step about one person and commits it. ErrNotFound: there is no such person. ErrGone: it is being
+// erased or handed over.
+func (e *Engine) change(ctx context.Context, key PersonKey, s step) error {
+	return e.changeIn(ctx, key, PersonActive, s)
+}
+
+// changeIn is change for a row of a stated status.
+func (e *Engine) changeIn(ctx context.Context, key PersonKey, status PersonStatus, s step) error {
+	failed, err := e.together(ctx, []PersonKey{key}, func(turns map[PersonKey]*turn) error {
+		t := turns[key]
+		switch {
+		case t == nil:
+			return fmt.Errorf("person: %w", ErrNotFound)
+		case t.p.status != status:
+			return ErrGone
+		}
+		return t.do(s)
+	})
+	if err != nil {
+		return err
+	}
+	return failed[key]
+}
+
+// changeOf is change for the person a device belongs to, as the directory has it now.
+func (e *Engine) changeOf(ctx context.Context, brandID, deviceID uuid.UUID, s step) (PersonKey, error) {
+	d, err := e.directory.Device(ctx, brandID, deviceID)
+	if err != nil {
+		return PersonKey{}, fmt.Errorf("device: %w", err)
+	}
+	key := PersonKey{brandID, d.PersonID}
+	return key, e.change(ctx, key, s)
+}
+
+// putProfile makes the turn write a changed profile. The old one is never changed in place.
+func (t *turn) putProfile(p audience.Profile) {
+	t.write.Profile = &p
+	t.dirty = true
+}
+
+// current is the profile as the turn would write it, copied deep enough to be changed.
+func (t *turn) current() audience.Profile {
+	p := t.p.profile
+	if t.write.Profile != nil {
+		p = *t.write.Profile
+	}
+	consents := make(map[audience.Purpose]audience.Standing, len(p.Consents)+1)
+	for k, v := range p.Consents {
+		consents[k] = v
+	}
+	p.Consents = consents
+	return p
+}
+
+// leaveEverywhere ends every open visit for a reason of ours and forgets what was carried; with cancel, what waits to
+// be handed out is withdrawn too.
+func (t *turn) leaveEverywhere(reason presence.Reason, cancel string) {
+	now := t.e.clock.Now().UnixMilli()
+	for _, d := range t.p.hot.devices {
+		t.touch(d)
+		t.endAll(d, now, reason, nil)
+		d.presence.Forget()
+	}
+	t.write.CancelDeliveries = cancel
+	t.dirty = true
+}
+
+// endVisitsOf ends the visits of a fence that changed or went, person by person.
+func (e *Engine) endVisitsOf(ctx context.Context, c fenceChange) error {
+	reason := presence.FenceChanged
+	if c.deleted {
+		reason = presence.FenceDeleted
+	}
+	for after := uuid.Nil; ; {
+		keys, err := e.people.Inside(ctx, c.brandID, c.fenceID, after, maxGroup)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		after = keys[len(keys)-1].PersonID
+		failed, err := e.together(ctx, keys, func(turns map[PersonKey]*turn) error {
+			for _, t := range turns {
+				if err := t.do(leaveStep(presence.ID(c.fenceID), reason)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for k, err := range failed {
+			return fmt.Errorf("person %s: %w", k.PersonID, err)
+		}
+	}
+}
+
+func leaveStep(fence presence.ID, reason presence.Reason) step {
+	return func(t *turn) error {
+		for _, d := range t.p.hot.devices {
+			if d.stay(fence) != nil {
+				t.touch(d)
+				t.end(d, fence, t.nowMillis(), reason, nil)
+			}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/audience"
+)
+
+// RecordConsents takes what a person agreed to or withdrew. Withdrawing takes effect with the answer: open visits end
+// with the location consent, and what waits to be handed out is withdrawn with the consent to advertise. Events that
+// may not follow what stands are refused together, with their fields.
+func (e *Engine) RecordConsents(ctx context.Context, brandID, deviceID uuid.UUID, events []audience.Submission) (map[audience.Purpose]audience.Standing, error) {
+	now := e.clock.Now()
+	list := make([]audience.ConsentEvent, len(events))
+	for i := range events {
+		if events[i].ID == uuid.Nil {
+			events[i].ID = newID(now)
+		}
+		events[i].DeviceID = deviceID
+		if err := events[i].Validate(now); err != nil {
+			return nil, fmt.Errorf("consents[%d]: %w", i, err)
+		}
+		list[i] = events[i].ConsentEvent
+	}
+	var standing map[audience.Purpose]audience.Standing
+	_, err := e.changeOf(ctx, brandID, deviceID, func(t *turn) error {
+		p := t.current()
+		before := t.p.profile
+		for i, fault := range p.ApplyAll(list) {
+			if fault != nil {
+				return fmt.Errorf("consents[%d]: %w", i, fault)
+			}
+		}
+		t.write.Consents = append(t.write.Consents, list...)
+		t.write.Revoke = "consent"
+		t.putProfile(p)
+		t.withdrawn(&before, &p)
+		standing = p.Consents
+		return nil
+	})
+	return standing, err
+}
+
+// withdrawn acts on consents that stood before and do no longer.
+func (t *turn) withdrawn(before, after *audience.Profile) {
+	if before.Consented(audience.LocUse) && !after.Consented(audience.LocUse) {
+		t.leaveEverywhere(presence.ConsentWithdrawn, "LOCATION_NOT_CONSENTED")
+		t.p.hot.usedUntil, t.p.hot.cell, t.p.hot.cellAt = 0, 0, 0
+	}
+	if before.Consented(audience.AdPush) && !after.Consented(audience.AdPush) {
+		t.write.CancelDeliveries = "AD_NOT_CONSENTED"
+	}
+}
+
+// Consents is where a person's consents stand, and the ledger behind it.
+func (e *Engine) Consents(ctx context.Context, brandID, deviceID uuid.UUID) (audience.Profile, []audience.ConsentEvent, error) {
+	row, err := e.rowOf(ctx, brandID, deviceID)
+	if err != nil {
+		return audience.Profile{}, nil, err
+	}
+	events, err := e.people.Consents(ctx, row.Key)
+	return row.Profile, events, err
+}
+
+// rowOf reads the row of the person a device belongs to.
+func (e *Engine) rowOf(ctx context.Context, brandID, deviceID uuid.UUID) (PersonRow, error) {
+	d, err := e.directory.Device(ctx, brandID, deviceID)
+	if err != nil {
+		return PersonRow{}, fmt.Errorf("device: %w", err)
+	}
+	rows, err := e.people.Load(ctx, []PersonKey{{brandID, d.PersonID}})
+	if err != nil {
+		return PersonRow{}, err
+	}
+	if len(rows) == 0 {
+		return PersonRow{}, notFound("person")
+	}
+	return rows[0], nil
+}
+
+// PauseLocation stops looking at a person's pings until a time, or until resumed (zero). Open visits end, and what
+// waits to be handed out is withdrawn.
+func (e *Engine) PauseLocation(ctx context.Context, brandID, deviceID uuid.UUID, until time.Time) error {
+	_, err := e.changeOf(ctx, brandID, deviceID, func(t *turn) error {
+		p := t.current()
+		if err := p.Pause(until, e.clock.Now()); err != nil {
+			return err
+		}
+		t.putProfile(p)
+		t.write.Revoke = "paused"
+		t.leaveEverywhere(presence.Paused, "LOCATION_PAUSED")
+		return nil
+	})
+	return err
+}
+
+// ResumeLocation ends a pause.
+func (e *Engine) ResumeLocation(ctx context.Context, brandID, deviceID uuid.UUID) error {
+	_, err := e.changeOf(ctx, brandID, deviceID, func(t *turn) error {
+		p := t.current()
+		p.Resume()
+		t.putProfile(p)
+		t.write.Revoke = "resumed"
+		return nil
+	})
+	return err
+}
+
+// LocationUses lists a person's own location-use records.
+func (e *Engine) LocationUses(ctx context.Context, brandID, deviceID uuid.UUID, from, to time.Time, limit int) ([]LocationUse, error) {
+	d, err := e.directory.Device(ctx, brandID, deviceID)
+	if err != nil {
+		return nil, fmt.Errorf("device: %w", err)
+	}
+	return e.people.LocationUses(ctx, PersonKey{brandID, d.PersonID}, from, to, limit)
+}

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// copies are the people this node knows, most recently used, bounded. Losing a copy costs a read and what was
+// carried in memory, never a fact.
+type copies struct {
+	mu     sync.Mutex
+	people *lru.Cache[PersonKey, *person]
+}
+
+func newCopies(size int) (*copies, error) {
+	people, err := lru.New[PersonKey, *person](size)
+	return &copies{people: people}, err
+}
+
+// get is the one copy of a person, empty at first sight.
+func (c *copies) get(key PersonKey) *person {
+	if p, ok := c.people.Get(key); ok {
+		return p
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p, ok := c.people.Get(key); ok {
+		return p
+	}
+	p := &person{key: key}
+	c.people.Add(key, p)
+	return p
+}
+
+// forget makes the next use read the row again. What was carried stays.
+func (c *copies) forget(key PersonKey) {
+	if p, ok := c.people.Peek(key); ok {
+		p.mu.Lock()
+		p.loaded = false
+		p.mu.Unlock()
+	}
+}
+
+// drop forgets a person with everything carried.
+func (c *copies) drop(key PersonKey) {
+	if p, ok := c.people.Peek(key); ok {
+		p.mu.Lock()
+		p.loaded, p.hot = false, hot{}
+		p.mu.Unlock()
+	}
+	c.people.Remove(key)
+}
+
+// clear forgets everybody: the database has another history.
+func (c *copies) clear() {
+	for _, key := range c.people.Keys() {
+		c.drop(key)
+	}
+}
+
+func (c *copies) len() int { return c.people.Len() }

@@ -1,0 +1,23 @@
+// Package engine joins places, presence, campaigns and notifications: it is the use cases of wantgo and the loops
+// that run behind them.
+//
+// The person is the aggregate. Everything that is decided about a person is decided on a copy of the person's row
+// and becomes true in one compare-and-set that writes the row and its facts together; nothing else decides. Caps,
+// coupons and visits are therefore exact under any concurrency, on any number of nodes, without a lock outside the
+// database. The decisions of many people that fall into the same moment go to the database as one statement.
+//
+// The way of one ping, all in memory until the last step:
+//
+//	Handle ── gates 1-6 (may this ping be looked at?) ── index.Match ── presence.Apply ── campaign.Decide
+//	       ── one statement: the person's row and its facts ── answer ── deliveries to the dispatcher
+//
+// A ping without consequences writes nothing. Positions are never written: not to the database, not to a log; what
+// must survive between pings travels sealed in the token that the phone brings back.
+//
+// Promises: an answer is given only after its consequences are committed; a repeated ping gets the first answer; a
+// missing input means no notification; timers survive a restart, because the row says when it is due; time comes
+// from the Clock alone, so that a replay is the same program on another clock.
+//
+// It does not speak to clients (package api), to PostgreSQL (package postgres) or to push providers (package
+// pusher): it declares what it needs of them.
+package engine

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/audience"
+)
+
+const (
+	// idleReport is how soon a phone outside every fence is asked to report again.
+	idleReport = 5 * time.Minute
+	// leastReport is the least that is asked for.
+	leastReport = 15 * time.Second
+	// promiseGrace is how much longer than asked a phone may take and still keep its promise.
+	promiseGrace = 30 * time.Second
+)
+
+// mayLook asks gates 1 to 4 once for a report: filing, age or guardian, pause, location consent. "" lets it pass.
+func (r *reporting) mayLook() Verdict {
+	ok, why := audience.MayLocate(&r.p.profile, r.v.brand, time.UnixMilli(r.now).UTC())
+	if ok {
+		return ""
+	}
+	return Verdict(why.String())
+}
+
+// consentOfUse is the consent event that the location-use record names.
+func (r *reporting) consentOfUse() uuid.UUID {
+	return r.p.profile.Consents[audience.LocUse].EventID
+}
+
+// promise settles when the phone shall report next, and seals what it must bring back. While a visit is open that is
+// never later than half of its silence time.
+func (r *reporting) promise() error {
+	if r.report.Import {
+		return nil
+	}
+	next := idleReport
+	rules := r.rulesOf(r.device)
+	for i := range r.device.presence.Stays {
+		s := &r.device.presence.Stays[i]
+		fence := rules(s.Fence)
+		if fence == nil || fence.Policy == presence.Exact {
+			continue
+		}
+		if fence.Silence > 0 {
+			next = min(next, fence.Silence/2)
+		}
+	}
+	if due := r.device.presence.NextDue(rules); due > r.now {
+		next = min(next, time.Duration(due-r.now)*time.Millisecond)
+	}
+	next = max(next, leastReport)
+	r.answer.NextReport = next
+	r.device.presence.PromisedBy = r.now + (next + promiseGrace).Milliseconds()
+	token, err := r.sealToken()
+	r.answer.Token = token
+	return err
+}

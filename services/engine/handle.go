@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// Handle takes reports of one brand's devices, decides, commits and answers, in the order of the reports. Answers
+// stand in that order too; a report that is refused as a whole, or whose person could not be committed, has Err set
+// and costs no other. The error is a fault of ours that concerns all.
+func (e *Engine) Handle(ctx context.Context, brandID uuid.UUID, reports []Report) ([]Answer, error) {
+	answers := make([]Answer, len(reports))
+	if e.catalogue.view(brandID) == nil {
+		return nil, fmt.Errorf("brand: %w", ErrNotFound)
+	}
+	owners, err := e.owners(ctx, brandID, reports)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]PersonKey, 0, len(reports))
+	seen := make(map[PersonKey]struct{}, 16)
+	for i := range reports {
+		k, ok := owners[reports[i].DeviceID]
+		if !ok {
+			answers[i].Err = ErrNotFound
+			continue
+		}
+		if _, dup := seen[k]; !dup {
+			seen[k] = struct{}{}
+			keys = append(keys, k)
+		}
+	}
+	failed, err := e.together(ctx, keys, func(turns map[PersonKey]*turn) error {
+		for i := range reports {
+			t := turns[owners[reports[i].DeviceID]]
+			if answers[i].Err != nil {
+				continue
+			}
+			if t == nil || !e.owns(t.p, reports[i].DeviceID) {
+				answers[i].Err = ErrGone
+				continue
+			}
+			if err := t.do(reportStep(&reports[i], &answers[i])); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range reports {
+		if err := failed[owners[reports[i].DeviceID]]; err != nil && answers[i].Err == nil {
+			answers[i] = Answer{Err: err}
+		}
+		e.metrics.answered(&answers[i])
+	}
+	return answers, nil
+}
+
+// owns tells whether a copy may still be decided on for a device.
+func (e *Engine) owns(p *person, device uuid.UUID) bool {
+	if p.status == PersonActive && p.hasDevice(device) {
+		return true
+	}
+	p.loaded = false // a login or an erasure elsewhere: the next call reads the directory again
+	e.owned.Remove(deviceKey{p.key.BrandID, device})
+	return false
+}
+
+type deviceKey struct{ brandID, deviceID uuid.UUID }
+
+// ownership is whose a device is, and which tokens of it are valid.
+type ownership struct {
+	key    PersonKey
+	serial int64
+}
+
+// owners finds the person of each device.
+func (e *Engine) owners(ctx context.Context, brandID uuid.UUID, reports []Report) (map[uuid.UUID]PersonKey, error) {
+	owners := make(map[uuid.UUID]PersonKey, len(reports))
+	for i := range reports {
+		id := reports[i].DeviceID
+		if _, known := owners[id]; known {
+			continue
+		}
+		k, _, err := e.owner(ctx, brandID, id)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		owners[id] = k
+	}
+	return owners, nil
+}

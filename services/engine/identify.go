@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/pusher/cap"
+	"github.com/wantgo/wantgo/services/audience"
+	"github.com/wantgo/wantgo/services/brand"
+)
+
+// maxTaken is how many people a person remembers having taken over.
+const maxTaken = 8
+
+// Identify binds a device's person to the brand's own id, on the word of a token signed by the brand's backend. An
+// unknown id is given to the anonymous person of the device; for a known one, that person takes over what the
+// anonymous one has (ledger, coupons, device), never a consent. Every step is of one row and safe to repeat.
+func (e *Engine) Identify(ctx context.Context, brandID, deviceID uuid.UUID, token string) (personID uuid.UUID, externalID, deviceToken string, expires time.Time, err error) {
+	b, err := e.Brand(brandID)
+	if err != nil {
+		return
+	}
+	who, err := brand.VerifyIdentity(token, brand.IdentityRules{
+		Keys: b.Settings.Identify, Device: deviceID, Now: e.clock.Now(), AllowUnsigned: e.unsigned,
+	})
+	if err != nil {
+		return
+	}
+	d, err := e.directory.Device(ctx, brandID, deviceID)
+	if err != nil {
+		return uuid.Nil, "", "", time.Time{}, fmt.Errorf("device: %w", err)
+	}
+	if d, err = e.becomes(ctx, d, who.ExternalID); err != nil {
+		return
+	}
+	deviceToken, expires, err = e.mint(d)
+	return d.PersonID, who.ExternalID, deviceToken, expires, err
+}
+
+// becomes makes the person with an own id the owner of a device.
+func (e *Engine) becomes(ctx context.Context, d audience.Device, external string) (audience.Device, error) {
+	own := PersonKey{d.BrandID, d.PersonID}
+	if err := e.finishGiving(ctx, own); err != nil {
+		return d, err
+	}
+	profile, _, _, err := e.recent(ctx, own, true)
+	if err != nil {
+		return d, err
+	}
+	if profile.ExternalID == external {
+		return d, nil
+	}
+	holder, err := e.directory.PersonByExternalID(ctx, d.BrandID, external)
+	switch {
+	case isNotFound(err) && profile.ExternalID == "":
+		if err := e.bind(ctx, own, external); !errors.Is(err, ErrAlreadyExists) {
+			return d, err
+		}
+		if holder, err = e.directory.PersonByExternalID(ctx, d.BrandID, external); err != nil {
+			return d, err
+		}
+	case isNotFound(err): // another member was logged in here: the new one starts afresh
+		if d, err = e.freshPerson(ctx, d); err != nil {
+			return d, err
+		}
+		return d, e.bind(ctx, PersonKey{d.BrandID, d.PersonID}, external)
+	case err != nil:
+		return d, err
+	}
+	if profile.ExternalID != "" { // a member's history is never given to another member
+		return e.moveDevice(ctx, d, holder)
+	}
+	return e.handOver(ctx, d, own, PersonKey{d.BrandID, holder})
+}
+
+// handOver gives an anonymous person's ledger, coupons and device to a member, in steps of one row each.
+func (e *Engine) handOver(ctx context.Context, d audience.Device, from, to PersonKey) (audience.Device, error) {
+	if from == to {
+		return d, nil
+	}
+	err := e.change(ctx, from, func(t *turn) error {
+		t.leaveEverywhere(presence.PersonChanged, "PERSON_MOVED")
+		t.write.Status, t.write.SuccessorID, t.write.Revoke = PersonGiving, to.PersonID, "moved"
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrGone) {
+		return d, err
+	}
+	if d, err = e.moveDevice(ctx, d, to.PersonID); err != nil {
+		return d, err
+	}
+	return d, e.finishGiving(ctx, from)
+}
+
+// finishGiving completes a hand-over that stands at "giving", wherever it stopped.
+func (e *Engine) finishGiving(ctx context.Context, from PersonKey) error {
+	rows, err := e.people.Load(ctx, []PersonKey{from})
+	if err != nil || len(rows) == 0 || rows[0].Status != PersonGiving {
+		return err
+	}
+	to := PersonKey{from.BrandID, rows[0].SuccessorID}
+	given, err := decodeHot(rows[0].State)
+	if err != nil {
+		return err
+	}
+	if err := e.change(ctx, to, func(t *turn) error { t.takeOver(from.PersonID, &given); return nil }); err != nil {
+		return err
+	}
+	if err := e.people.MoveCoupons(ctx, from, to.PersonID); err != nil {
+		return err
+	}
+	for i := range rows[0].Devices {
+		if _, err := e.moveDevice(ctx, rows[0].Devices[i], to.PersonID); err != nil {
+			return err
+		}
+	}
+	e.copies.forget(from)
+	return e.changeIn(ctx, from, PersonGiving, func(t *turn) error {
+		t.write.Status = PersonSignpost
+		t.dirty = true
+		return nil
+	})
+}
+
+// takeOver adds another person's history to this one's: caps then have no more room than either had.
+func (t *turn) takeOver(from uuid.UUID, given *hot) {
+	if slices.Contains(t.p.hot.takenFrom, from) {
+		return
+	}
+	h := &t.p.hot
+	h.entries = append(slices.Clone(h.entries), given.entries...)
+	h.folds = append(slices.Clone(h.folds), given.folds...)
+	issued := maps.Clone(h.issued)
+	if issued == nil {
+		issued = map[uuid.UUID]int{}
+	}
+	for offer, n := range given.issued {
+		issued[offer] += n
+	}
+	h.issued = issued
+	h.takenFrom = append(slices.Clone(h.takenFrom), from)
+	if len(h.takenFrom) > maxTaken {
+		h.takenFrom = h.takenFrom[len(h.takenFrom)-maxTaken:]
+	}
+	slices.SortStableFunc(h.entries, func(a, b cap.Entry) int { return a.At.Compare(b.At) })
+	t.dirty = true
+}
+
+// moveDevice gives a device to another person. Its earlier tokens no longer hold.
+func (e *Engine) moveDevice(ctx context.Context, d audience.Device, to uuid.UUID) (audience.Device, error) {
+	from := d.PersonID
+	if from == to {
+		return d, nil
+	}
+	d.PersonID = to
+	d.TokenSerial++
+	d, err := e.directory.PutDevice(ctx, d)
+	if err != nil {
+		return d, fmt.Errorf("device: %w", err)
+	}
+	e.forgetDevice(d, from)
+	return d, nil
+}
+
+func (e *Engine) forgetDevice(d audience.Device, from uuid.UUID) {
+	e.owned.Remove(deviceKey{d.BrandID, d.ID})
+	if d.ExternalID != "" {
+		e.named.Remove(nameKey{d.BrandID, d.ExternalID})
+	}
+	e.copies.forget(PersonKey{d.BrandID, from})
+	e.copies.forget(PersonKey{d.BrandID, d.PersonID})
+}
+
+// freshPerson gives a device a new anonymous person; the old one keeps everything but the device, whose visits end.
+func (e *Engine) freshPerson(ctx context.Context, d audience.Device) (audience.Device, error) {
+	old := PersonKey{d.BrandID, d.PersonID}
+	err := e.change(ctx, old, func(t *turn) error {
+		for _, state := range t.p.hot.devices {
+			if state.id == d.ID {
+				t.touch(state)
+				t.endAll(state, t.nowMillis(), presence.PersonChanged, nil)
+				state.presence.Forget()
+			}
+		}
+		t.p.hot.devices = slices.DeleteFunc(slices.Clone(t.p.hot.devices), func(s *deviceState) bool { return s.id == d.ID })
+		t.write.Revoke = "moved"
+		t.dirty = true
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrGone) {
+		return d, err
+	}
+	state, err := (&hot{}).encode()
+	if err != nil {
+		return d, err
+	}
+	fresh := PersonKey{d.BrandID, newRandomID()}
+	profile := audience.Profile{Locale: d.Locale, TimeZone: d.TimeZone}
+	if err := e.directory.NewPerson(ctx, fresh, profile, state, stateMinWriter); err != nil {
+		return d, fmt.Errorf("new person: %w", err)
+	}
+	return e.moveDevice(ctx, d, fresh.PersonID)
+}
+
+// Logout gives a device a fresh anonymous person and a new token; the earlier token no longer holds.
+func (e *Engine) Logout(ctx context.Context, brandID, deviceID uuid.UUID) (token string, expires time.Time, err error) {
+	d, err := e.directory.Device(ctx, brandID, deviceID)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("device: %w", err)
+	}
+	if d, err = e.freshPerson(ctx, d); err != nil {
+		return "", time.Time{}, err
+	}
+	return e.mint(d)
+}
+
+// Erase removes a person: first the row refuses every other write, then every fact goes, then a tombstone with the
+// receipt is left. Repeating it after a fault completes it.
+func (e *Engine) Erase(ctx context.Context, brandID, personID uuid.UUID) (receipt uuid.UUID, at time.Time, err error) {
+	key := PersonKey{brandID, personID}
+	rows, err := e.people.Load(ctx, []PersonKey{key})
+	if err != nil {
+		return uuid.Nil, time.Time{}, err
+	}
+	if len(rows) == 0 {
+		return uuid.Nil, time.Time{}, notFound("person")
+	}
+	if rows[0].Status != PersonErasing {
+		err = e.changeIn(ctx, key, rows[0].Status, func(t *turn) error {
+			t.write.Status, t.write.Revoke, t.write.CancelDeliveries = PersonErasing, "erased", "ERASED"
+			t.dirty = true
+			return nil
+		})
+		if err != nil {
+			return uuid.Nil, time.Time{}, err
+		}
+	}
+	at = e.clock.Now()
+	receipt = newID(at)
+	if err := e.people.Erase(ctx, key, receipt, at); err != nil {
+		return uuid.Nil, time.Time{}, fmt.Errorf("erase: %w", err)
+	}
+	for i := range rows[0].Devices {
+		d := rows[0].Devices[i]
+		e.forgetDevice(d, personID)
+	}
+	e.copies.drop(key)
+	e.timers.hold(key, time.Time{})
+	return receipt, at, nil
+}

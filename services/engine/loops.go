@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Run lets time pass on this node until ctx ends: timers, the sweep, the catalogue, the clock, revocations, stock,
+// house-keeping and dispatching. A fault of one round is logged and the next round tries again.
+func (e *Engine) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	every := func(name string, period time.Duration, round func(context.Context) error) {
+		g.Go(func() error { return e.repeat(ctx, name, period, round) })
+	}
+	every("clock", time.Second, e.measure)
+	every("catalogue", 500*time.Millisecond, e.followCatalogue)
+	every("revocations", 500*time.Millisecond, e.followRevocations)
+	every("timers", 200*time.Millisecond, e.tickHeld)
+	every("sweep", 2*time.Second, func(ctx context.Context) error { return e.sweep(ctx, sweepOverdue) })
+	every("stock", 10*time.Second, e.keepStock)
+	every("house", time.Minute, e.keepHouse)
+	if e.dispatcher != nil {
+		g.Go(func() error { return e.dispatcher.Run(ctx) })
+	}
+	if err := e.sweep(ctx, 0); err != nil {
+		e.log.Error("first sweep failed", "error", err)
+	}
+	return g.Wait()
+}
+
+// repeat runs a round at once and then periodically. Overlong rounds are bounded, not piled up.
+func (e *Engine) repeat(ctx context.Context, name string, period time.Duration, round func(context.Context) error) error {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	failing := false
+	for {
+		bounded, cancel := context.WithTimeout(ctx, 30*time.Second)
+		err := round(bounded)
+		cancel()
+		if err != nil && ctx.Err() == nil && !failing {
+			e.log.Error("background loop fails", "loop", name, "error", err)
+		}
+		if err == nil && failing {
+			e.log.Info("background loop works again", "loop", name)
+		}
+		failing = err != nil
+		e.metrics.loop(name, err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (e *Engine) measure(ctx context.Context) error {
+	nc, ok := e.clock.(*NodeClock)
+	if !ok {
+		return nil
+	}
+	if err := nc.Measure(ctx, e.ground); err != nil {
+		return err
+	}
+	changed, err := e.readEpoch(ctx)
+	if changed {
+		e.log.Warn("the database has another history; all copies are dropped")
+		e.copies.clear()
+	}
+	return err
+}
+
+func (e *Engine) tickHeld(ctx context.Context) error {
+	if !e.clock.Sane() {
+		return nil
+	}
+	_, err := e.Advance(ctx, e.clock.Now())
+	return err
+}
+
+// followCatalogue takes in what changed and ends the visits of fences that changed or went.
+func (e *Engine) followCatalogue(ctx context.Context) error {
+	ended, err := e.catalogue.refresh(ctx)
+	for _, change := range ended {
+		if err := e.endVisitsOf(ctx, change); err != nil {
+			e.log.Error("visits of a changed fence could not be ended", "brand", change.brandID, "fence", change.fenceID, "error", err)
+		}
+	}
+	return err
+}
+
+// followRevocations drops copies of people whose consent, pause or owner changed on another node.
+func (e *Engine) followRevocations(ctx context.Context) error {
+	list, err := e.ground.Revocations(ctx, e.revokedAt.Add(-2*time.Second))
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		e.copies.forget(r.Key)
+		if r.At.After(e.revokedAt) {
+			e.revokedAt = r.At
+		}
+	}
+	return nil
+}
+
+func (e *Engine) keepStock(ctx context.Context) error {
+	if err := e.stock.renew(ctx); err != nil {
+		return err
+	}
+	_, err := e.storage.Reclaim(ctx, stockGrace)
+	return err
+}
+
+func (e *Engine) keepHouse(ctx context.Context) error {
+	if !e.clock.Sane() {
+		return nil
+	}
+	report, err := e.ground.KeepHouse(ctx, e.clock.Now())
+	if report.PartitionsDropped > 0 {
+		e.log.Info("places folded and dropped", "partitions", report.PartitionsDropped, "places", report.PlacesFolded)
+	}
+	return err
+}

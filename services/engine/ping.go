@@ -1,0 +1,270 @@
+package engine
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/geo"
+	"github.com/wantgo/wantgo/geo/index"
+	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/campaign"
+)
+
+const (
+	// maxSkew is how far ahead of engine time a ping may be, once corrected by the call's sent time.
+	maxSkew = 2 * time.Minute
+	// recordCovers is how long one location-use record covers a person and purpose.
+	recordCovers = 15 * time.Minute
+	// sensitiveGrowth is how much a sensitive place is grown where the accuracy is unknown, metres.
+	sensitiveGrowth = 25
+)
+
+var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+
+// reporting is one report on its way through a turn.
+type reporting struct {
+	*turn
+	report     *Report
+	answer     *Answer
+	device     *deviceState
+	now        int64 // ms: when the report was received
+	correction int64 // ms, added to the phone's times
+	moments    []campaign.Moment
+	sorted     []int
+}
+
+func reportStep(report *Report, answer *Answer) step {
+	return func(t *turn) error {
+		*answer = Answer{Pings: make([]PingAnswer, len(report.Pings))}
+		r := &reporting{turn: t, report: report, answer: answer, now: report.Received.UnixMilli()}
+		if !report.SentAt.IsZero() {
+			r.correction = r.now - report.SentAt.UnixMilli()
+		}
+		return r.run()
+	}
+}
+
+func (r *reporting) run() error {
+	r.device = r.p.hot.deviceOf(r.report.DeviceID)
+	r.touch(r.device)
+	r.takeToken()
+	repeatsUpTo := r.repeats()
+	r.tick(r.device, r.now, r.answer)
+	if err := r.decideTimed(time.UnixMilli(r.now).UTC(), r.answer); err != nil {
+		return err
+	}
+	gate := r.mayLook()
+	for place, i := range r.order() {
+		ping := &r.report.Pings[i]
+		verdict, late := r.refuse(ping), false
+		switch {
+		case verdict != Taken:
+		case place <= repeatsUpTo:
+			verdict = Repeated
+		case gate != "":
+			verdict = gate
+		default:
+			verdict, late = r.take(ping)
+		}
+		r.answer.Pings[i] = PingAnswer{ID: ping.ID, Verdict: verdict, Late: late}
+		if r.report.Import {
+			if err := r.decide(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.decide(); err != nil {
+		return err
+	}
+	if repeatsUpTo >= 0 {
+		if err := r.answerAgain(repeatsUpTo); err != nil {
+			return err
+		}
+	}
+	return r.promise()
+}
+
+// repeats finds the last ping, in order, that a write already tells of; every ping up to it was in that write's
+// report too, or in an earlier one. -1: none.
+func (r *reporting) repeats() int {
+	order := r.order()
+	for place := len(order) - 1; place >= 0; place-- {
+		if slices.Contains(r.device.recent, r.report.Pings[order[place]].ID) {
+			return place
+		}
+	}
+	return -1
+}
+
+// order is the order in which the pings are taken: as they came under an exact brand and in imports, else by the time
+// of observation, because a phone's buffer may come shuffled.
+func (r *reporting) order() []int {
+	if r.sorted != nil {
+		return r.sorted
+	}
+	r.sorted = make([]int, len(r.report.Pings))
+	for i := range r.sorted {
+		r.sorted[i] = i
+	}
+	if !r.report.Import && r.v.brand.Settings.Device.Policy != presence.Exact {
+		slices.SortStableFunc(r.sorted, func(a, b int) int {
+			return cmp.Compare(r.report.Pings[a].At, r.report.Pings[b].At)
+		})
+	}
+	return r.sorted
+}
+
+// refuse checks what no state is needed for.
+func (r *reporting) refuse(p *Ping) Verdict {
+	switch {
+	case p.Place.Validate() != nil:
+		return InvalidPlace
+	case p.Accuracy < 0 || math.IsInf(p.Accuracy, 0):
+		return InvalidAccuracy
+	case p.Speed < 0 || math.IsInf(p.Speed, 0):
+		return InvalidSpeed
+	case p.At < earliest:
+		return InvalidTime
+	case p.At+r.correction > r.now+maxSkew.Milliseconds():
+		return FromTheFuture
+	}
+	return Taken
+}
+
+// take puts one ping through record, sensitive place, index and presence.
+func (r *reporting) take(p *Ping) (verdict Verdict, late bool) {
+	at := min(p.At+r.correction, r.now)
+	r.writeRecord()
+	if r.isSensitive(p) {
+		r.endAll(r.device, at, presence.SensitivePlace, r.answer)
+		r.device.presence.Forget()
+		return Verdict(campaign.SensitivePlace), false
+	}
+	r.match(p)
+	device := &r.v.brand.Settings.Device
+	revision := r.device.presence.Revision
+	var refusal presence.Refusal
+	r.transitions, refusal = r.device.presence.Apply(presence.Ping{
+		ID: p.ID, At: at, Place: p.Place, Accuracy: p.Accuracy, Speed: p.Speed, Mock: p.Mock,
+	}, r.now, r.candidates, device, r.transitions[:0])
+	if refusal != presence.None {
+		return verdictOf(refusal), false
+	}
+	r.record(p, at, revision)
+	return Taken, device.IsLate(at, r.now)
+}
+
+func verdictOf(refusal presence.Refusal) Verdict {
+	switch refusal {
+	case presence.Duplicate:
+		return Repeated
+	case presence.OutOfOrder:
+		return NotInOrder
+	case presence.AccuracyTooPoor:
+		return Inaccurate
+	case presence.Teleport:
+		return Teleported
+	default:
+		return Mocked
+	}
+}
+
+// match collects the fences that this ping must be judged against: those that contain it, and those the device is
+// inside or about to enter.
+func (r *reporting) match(p *Ping) {
+	r.fences = r.device.follower.Match(r.v.fences, p.Place, r.fences[:0])
+	r.candidates = r.candidates[:0]
+	for _, f := range r.fences {
+		r.candidates = append(r.candidates, r.candidate(f, p.Place, true))
+	}
+	r.ids = r.device.presence.Fences(r.ids[:0])
+	for _, id := range r.ids {
+		if slices.ContainsFunc(r.fences, func(f *index.Fence) bool { return f.ID == id }) {
+			continue
+		}
+		if f, ok := r.v.fences.Fence(id); ok {
+			r.candidates = append(r.candidates, r.candidate(f, p.Place, false))
+		} else {
+			r.end(r.device, id, min(p.At+r.correction, r.now), presence.FenceDeleted, r.answer)
+		}
+	}
+}
+
+func (r *reporting) candidate(f *index.Fence, place geo.Point, inside bool) presence.Candidate {
+	fv := f.Value.(*fenceView)
+	c := presence.Candidate{Fence: f.ID, Inside: inside, Radius: fv.circle, Rules: &fv.rules}
+	if len(fv.later) > 0 {
+		c.Rules = fv.rulesAt(r.device.stay(f.ID))
+	}
+	if fv.rules.Policy != presence.Exact {
+		c.Gap = f.Shape.Gap(place)
+	}
+	return c
+}
+
+// record turns the transitions of one ping into facts and moments.
+func (r *reporting) record(p *Ping, at int64, revision uint32) {
+	r.coarse(p.Place, at)
+	for i := range r.transitions {
+		r.fact(r.device, &r.transitions[i], r.now, p, r.report.Foreground, r.answer, &r.moments)
+	}
+	d := r.device
+	changed := len(r.transitions) > 0 || d.presence.Revision != revision
+	if changed || r.visitUnheard(d) {
+		r.dirty = true
+	}
+	if changed {
+		d.remember(p.ID)
+	}
+}
+
+// visitUnheard tells whether an open visit's last-heard time has aged by a quarter of its silence time in the row.
+func (r *reporting) visitUnheard(d *deviceState) bool {
+	find := r.rulesOf(d)
+	for i := range d.presence.Stays {
+		rules := find(d.presence.Stays[i].Fence)
+		if rules != nil && rules.Policy != presence.Exact && rules.Silence > 0 &&
+			d.presence.LastHeard-d.heardWritten > rules.Silence.Milliseconds()/4 {
+			return true
+		}
+	}
+	return false
+}
+
+// writeRecord makes the location-use record, when the last one no longer covers this moment. The record is in the
+// same statement as what the use brings about: if it cannot be written, nothing was decided.
+func (r *reporting) writeRecord() {
+	if r.now < r.p.hot.usedUntil {
+		return
+	}
+	from := time.UnixMilli(r.now).UTC()
+	use := LocationUse{
+		ID: newID(from), Purpose: "loc_use", Method: "ping", Path: "os_api", Recipient: r.v.brand.Name,
+		ConsentID: r.consentOfUse(), From: from, Until: from.Add(recordCovers),
+	}
+	if r.report.Import {
+		use.Method, use.Path = "import", "import"
+	}
+	r.write.Uses = append(r.write.Uses, use)
+	r.p.hot.usedUntil = use.Until.UnixMilli()
+	r.dirty = true
+}
+
+func (r *reporting) isSensitive(p *Ping) bool {
+	if r.v.sensitive.Len() == 0 {
+		return false
+	}
+	grown := p.Accuracy
+	if !(grown > 0) {
+		grown = sensitiveGrowth
+	}
+	nearest := r.v.sensitive.Nearest(p.Place, 1, nil)
+	return len(nearest) > 0 && nearest[0].Gap <= grown
+}
+
+// uuidOf gives a fence id its type.
+func uuidOf(id presence.ID) uuid.UUID { return uuid.UUID(id) }

@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/services/audience"
+)
+
+// NewDevice is a registration as an app or a backend asks for it.
+type NewDevice struct {
+	BrandID uuid.UUID
+	Device  audience.Device // platform, build, locale, zone, external id; ids are minted here
+	Profile audience.Profile
+	// PersonExternalID binds the new person to the brand's own id; from a trusted backend only.
+	PersonExternalID string
+	// Consents are taken with the registration; from a trusted backend, or an import, only.
+	Consents []audience.ConsentEvent
+}
+
+// Registered is a device, new or found by its external id.
+type Registered struct {
+	Device   audience.Device
+	Token    string
+	Expires  time.Time
+	Existing bool
+}
+
+// Register makes a device with an anonymous person. Only registration makes people.
+func (e *Engine) Register(ctx context.Context, r NewDevice) (Registered, error) {
+	all, err := e.RegisterAll(ctx, []NewDevice{r})
+	if err != nil {
+		return Registered{}, err
+	}
+	return all[0], nil
+}
+
+// RegisterAll is Register for many devices, in one go.
+func (e *Engine) RegisterAll(ctx context.Context, news []NewDevice) ([]Registered, error) {
+	now := e.clock.Now()
+	regs := make([]Registration, len(news))
+	for i, n := range news {
+		d := n.Device
+		d.ID, d.PersonID, d.BrandID, d.LastSeenAt, d.TokenSerial = newRandomID(), newRandomID(), n.BrandID, now, 1
+		p := n.Profile
+		for _, fault := range p.ApplyAll(n.Consents) {
+			if fault != nil {
+				return nil, fault
+			}
+		}
+		state, err := (&hot{}).encode()
+		if err != nil {
+			return nil, err
+		}
+		regs[i] = Registration{Device: d, Profile: p, Consents: n.Consents, State: state, MinWriter: stateMinWriter}
+	}
+	devices, existing, err := e.directory.Register(ctx, regs)
+	if err != nil {
+		return nil, fmt.Errorf("register: %w", err)
+	}
+	out := make([]Registered, len(devices))
+	for i, d := range devices {
+		token, expires, err := e.mint(d)
+		if err != nil {
+			return nil, err
+		}
+		e.remember(d)
+		out[i] = Registered{d, token, expires, existing[i]}
+		if news[i].PersonExternalID != "" && !existing[i] {
+			if err := e.bind(ctx, PersonKey{d.BrandID, d.PersonID}, news[i].PersonExternalID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// bind gives a person the brand's own id.
+func (e *Engine) bind(ctx context.Context, key PersonKey, external string) error {
+	holder, err := e.directory.ClaimExternalID(ctx, key.BrandID, external, key.PersonID)
+	if err != nil && holder != key.PersonID {
+		return fmt.Errorf("person external id: %w", err)
+	}
+	return e.change(ctx, key, func(t *turn) error {
+		p := t.current()
+		p.ExternalID = external
+		t.putProfile(p)
+		return nil
+	})
+}
+
+// PutPushAddress notes where a device is reached, what its owner said to the phone's own permission question, and what
+// it runs. nil and empty leave things as they are.
+func (e *Engine) PutPushAddress(ctx context.Context, brandID, deviceID uuid.UUID, a *pusher.Address, osRefused *bool, build, platform string) error {
+	d, err := e.directory.Device(ctx, brandID, deviceID)
+	if err != nil {
+		return fmt.Errorf("device: %w", err)
+	}
+	if a != nil {
+		a.RegisteredAt = e.clock.Now()
+		if err := e.directory.PutAddress(ctx, brandID, deviceID, *a); err != nil {
+			return fmt.Errorf("push address: %w", err)
+		}
+		if d, err = e.directory.Device(ctx, brandID, deviceID); err != nil {
+			return fmt.Errorf("device: %w", err)
+		}
+	}
+	if osRefused != nil {
+		d.OSPushRefused = *osRefused
+	}
+	if build != "" {
+		d.AppBuild = build
+	}
+	if platform != "" {
+		d.Platform = platform
+	}
+	d.LastSeenAt = e.clock.Now()
+	if _, err := e.directory.PutDevice(ctx, d); err != nil {
+		return fmt.Errorf("device: %w", err)
+	}
+	e.copies.forget(PersonKey{brandID, d.PersonID})
+	return nil
+}
+
+// DevicesByExternalID finds devices by a backend's names for them; unknown ones are left out.
+func (e *Engine) DevicesByExternalID(ctx context.Context, brandID uuid.UUID, externalIDs []string) (map[string]audience.Device, error) {
+	found := make(map[string]audience.Device, len(externalIDs))
+	var unknown []string
+	for _, id := range externalIDs {
+		if d, ok := e.named.Get(nameKey{brandID, id}); ok {
+			found[id] = d
+		} else {
+			unknown = append(unknown, id)
+		}
+	}
+	if len(unknown) == 0 {
+		return found, nil
+	}
+	devices, err := e.directory.DevicesByExternalID(ctx, brandID, unknown)
+	if err != nil {
+		return nil, fmt.Errorf("devices: %w", err)
+	}
+	for _, d := range devices {
+		found[d.ExternalID] = d
+		e.named.Add(nameKey{brandID, d.ExternalID}, d)
+	}
+	return found, nil
+}
+
+type nameKey struct {
+	brandID uuid.UUID
+	name    string
+}

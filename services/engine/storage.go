@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/services/audience"
+	"github.com/wantgo/wantgo/services/brand"
+	"github.com/wantgo/wantgo/services/campaign"
+	"github.com/wantgo/wantgo/services/store"
+)
+
+// What storage may answer besides a fault of its own.
+var (
+	ErrNotFound      = errors.New("not found")
+	ErrAlreadyExists = errors.New("already exists") // an own id or an address is taken
+	ErrStale         = errors.New("stale")          // an etag or version no longer holds
+)
+
+// CouponWrite puts a coupon (new, or with its redemption set; a second redemption of one coupon cannot commit,
+// because both go through the person's version).
+type CouponWrite struct {
+	campaign.Coupon
+	Redeem bool // false: insert; true: set the redemption of an existing row
+}
+
+// DeliveryWrite inserts a delivery, leased to its maker.
+type DeliveryWrite struct {
+	pusher.Delivery
+	Lease time.Duration // LeaseUntil becomes the database's now + Lease; 0: leased to nobody, the sweep's
+}
+
+// People stores persons and their facts.
+type People interface {
+	// Load reads rows with profile and devices. A person that does not exist is left out.
+	Load(ctx context.Context, keys []PersonKey) ([]PersonRow, error)
+	// Commit writes many people in ONE statement: rows locked in person_id order, compare-and-set on the version,
+	// facts only for those that won. committed[i] tells for writes[i]; false means the version moved on (or the
+	// status forbids it). On an error nothing is known of any write; Committed settles it.
+	Commit(ctx context.Context, writes []PersonWrite) (committed []bool, err error)
+	// Committed tells which of these writes the rows carry (by WriteID) or have passed (by version, ambiguous=false).
+	Committed(ctx context.Context, writes []PersonWrite) ([]bool, error)
+	// Due returns up to limit people whose due time is at or before t. Order is random; it reserves nothing.
+	Due(ctx context.Context, t time.Time, limit int) ([]PersonKey, error)
+	// Inside returns people with an open visit of a fence, after a cursor (zero: from the start), person order.
+	Inside(ctx context.Context, brandID, fenceID, after uuid.UUID, limit int) ([]PersonKey, error)
+
+	// FactsOf returns the places that pings brought about, while they are kept, and the traces of their moments.
+	FactsOf(ctx context.Context, key PersonKey, pings []uuid.UUID) ([]Place, []Trace, error)
+	Coupons(ctx context.Context, key PersonKey, onlyLive bool, now time.Time, limit int) ([]campaign.Coupon, error)
+	Coupon(ctx context.Context, key PersonKey, id uuid.UUID) (campaign.Coupon, error)
+	CouponByCode(ctx context.Context, brandID uuid.UUID, code string) (campaign.Coupon, error)
+	Traces(ctx context.Context, key PersonKey, f TraceFilter) ([]TraceRow, error)
+	Deliveries(ctx context.Context, key PersonKey, notifications []uuid.UUID) ([]pusher.Delivery, error)
+	// PersonOfDelivery finds whom a delivery, or a notification, is for.
+	PersonOfDelivery(ctx context.Context, brandID, notification, delivery uuid.UUID) (uuid.UUID, error)
+	LocationUses(ctx context.Context, key PersonKey, from, to time.Time, limit int) ([]LocationUse, error)
+	Consents(ctx context.Context, key PersonKey) ([]audience.ConsentEvent, error)
+	// Erase removes every row of a person but a tombstone with the receipt. The row must be in PersonErasing.
+	Erase(ctx context.Context, key PersonKey, receipt uuid.UUID, at time.Time) error
+	// MoveCoupons copies the coupons of a giving person to its successor; repeating it changes nothing.
+	MoveCoupons(ctx context.Context, from PersonKey, to uuid.UUID) error
+}
+
+// TraceFilter narrows Traces; newest first.
+type TraceFilter struct {
+	From, To time.Time // zero: unbounded
+	Before   uuid.UUID // page: only ids below this one
+	Reason   string
+	Limit    int
+}
+
+// TraceRow is a trace with the place of its moment, while that is kept.
+type TraceRow struct {
+	Trace
+	Place *Place
+}
+
+// Directory finds people by device, own id and address. Each row has its own key and compare-and-set and is never
+// part of a person's write.
+type Directory interface {
+	// Register creates devices, each with a new person (profile as given). A device whose external id exists already
+	// is answered with the existing one (existing[i] = true) and nothing is created for it.
+	Register(ctx context.Context, regs []Registration) (devices []audience.Device, existing []bool, err error)
+	Device(ctx context.Context, brandID, deviceID uuid.UUID) (audience.Device, error)
+	DevicesByExternalID(ctx context.Context, brandID uuid.UUID, externalIDs []string) ([]audience.Device, error)
+	// NewPerson makes a person without a device, for a device that is about to get it.
+	NewPerson(ctx context.Context, key PersonKey, profile audience.Profile, state []byte, minWriter int32) error
+	// PutDevice writes app facts, token serial and owner, compare-and-set on Version: ErrStale when it moved.
+	PutDevice(ctx context.Context, d audience.Device) (audience.Device, error)
+	// PutAddress gives an address to a device and takes it from whichever device had it; live again if it was gone.
+	PutAddress(ctx context.Context, brandID, deviceID uuid.UUID, a pusher.Address) error
+	// SetAddressState marks the device's address (quarantined, gone) only if it is still a and was registered before since (zero: always).
+	SetAddressState(ctx context.Context, brandID, deviceID uuid.UUID, a pusher.Address, state string, since time.Time) (changed bool, err error)
+	PersonByExternalID(ctx context.Context, brandID uuid.UUID, externalID string) (uuid.UUID, error)
+	// ClaimExternalID binds an own id to a person: ErrAlreadyExists with the holder when another has it.
+	ClaimExternalID(ctx context.Context, brandID uuid.UUID, externalID string, personID uuid.UUID) (holder uuid.UUID, err error)
+	MoveExternalID(ctx context.Context, brandID uuid.UUID, externalID string, from, to uuid.UUID) error
+	// Seen notes when devices were last heard of, at most once an hour a device (the caller's care).
+	Seen(ctx context.Context, brandID uuid.UUID, deviceIDs []uuid.UUID, at time.Time) error
+}
+
+// Registration is a new device and the anonymous person it comes with.
+type Registration struct {
+	Device    audience.Device // ID and PersonID are the caller's
+	Profile   audience.Profile
+	Consents  []audience.ConsentEvent
+	State     []byte
+	MinWriter int32
+}
+
+// Catalogue stores what brands configure. A write increments the brand's version in its own transaction, and
+// lock order is commit order: whoever has seen version N has seen all changes up to N.
+type Catalogue interface {
+	CreateBrand(ctx context.Context, b brand.Brand) error
+	Versions(ctx context.Context) (map[uuid.UUID]int64, error)
+	// Changes returns everything of a brand that changed after a version, deleted rows included (DeletedAt set).
+	Changes(ctx context.Context, brandID uuid.UUID, after int64) (CatalogueChange, error)
+	// Write applies a change in one transaction. ErrStale: an expected version does not hold. ErrAlreadyExists: an
+	// own id is taken. Rows get the new version.
+	Write(ctx context.Context, w CatalogueWrite) (version int64, err error)
+}
+
+// CatalogueChange is a brand's catalogue, or what changed in it.
+type CatalogueChange struct {
+	Version     int64
+	Brand       *brand.Brand // nil: unchanged
+	Keys        []brand.Key
+	Credentials []brand.Credential
+	Stores      []store.Store
+	Fences      []store.Fence
+	Campaigns   []campaign.Campaign
+}
+
+// CatalogueWrite is one change by one request. Rows are put whole, found by ID.
+type CatalogueWrite struct {
+	BrandID     uuid.UUID
+	Actor       string              // who: "key:…"; for the audit row
+	Expect      map[uuid.UUID]int64 // row id -> the version it must have (etag); absent: whatever
+	Brand       *brand.Brand
+	Keys        []brand.Key
+	Credentials []brand.Credential
+	Stores      []store.Store
+	Fences      []store.Fence
+	Campaigns   []campaign.Campaign
+}
+
+// Stock keeps the pools that many people share.
+type Stock interface {
+	// TakeBlock moves up to want coupons of an offer from its pool (created with total at first sight) into a block
+	// leased to node. Size 0: the pool is empty. Blocks shrink to 1 as the pool ends.
+	TakeBlock(ctx context.Context, brandID, offerID uuid.UUID, total int64, node uuid.UUID, lease time.Duration, want int64) (Block, error)
+	// Renew extends the leases of live blocks. A block that is not returned was reclaimed and must not be used.
+	Renew(ctx context.Context, node uuid.UUID, lease time.Duration, blocks []uuid.UUID) ([]uuid.UUID, error)
+	// Reclaim gives the unused part of blocks whose lease ended over grace ago back to their pools; what was used is
+	// counted from the coupons that carry the block's id.
+	Reclaim(ctx context.Context, grace time.Duration) (blocks int, err error)
+}
+
+// Block is a part of a pool that one node may issue from.
+type Block struct {
+	ID      uuid.UUID
+	OfferID uuid.UUID
+	Size    int64
+}
+
+// Ground is what a node must know of the database itself.
+type Ground interface {
+	// Now is the database's clock.
+	Now(ctx context.Context) (time.Time, error)
+	// Epoch is system id + timeline: another value means another history (failover, restore).
+	Epoch(ctx context.Context) (string, error)
+	// Revocations returns what was appended at or after since (database clock), by any node.
+	Revocations(ctx context.Context, since time.Time) ([]Revocation, error)
+	// KeepHouse makes partitions ahead of now, folds and drops partitions of places older than each brand's retention,
+	// drops old revocations, requests and location-use records. now is engine time.
+	KeepHouse(ctx context.Context, now time.Time) (HouseReport, error)
+}
+
+// HouseReport counts what KeepHouse did.
+type HouseReport struct{ PartitionsMade, PartitionsDropped, PlacesFolded, UsesDropped int }
+
+// Revocation tells every node to drop its copy of a person.
+type Revocation struct {
+	Key    PersonKey
+	Reason string
+	At     time.Time
+}
+
+// Requests remembers answers of writes by request id, so that a repeated request gets the same answer.
+type Requests interface {
+	// Claim returns the remembered answer, or claimed=true when the caller is the first and must Remember or Forget.
+	// Neither: another call with this id is running.
+	Claim(ctx context.Context, brandID uuid.UUID, scope, requestID string) (answer []byte, claimed bool, err error)
+	Remember(ctx context.Context, brandID uuid.UUID, scope, requestID string, answer []byte) error
+	Forget(ctx context.Context, brandID uuid.UUID, scope, requestID string) error
+}

@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// maxTries is how often a turn is taken again after losing its race, before the caller is told to come back.
+const maxTries = 24
+
+// ErrBusy is answered when a person's row kept moving on under every try.
+var ErrBusy = errors.New("the person's row is contended; try again")
+
+// ErrGone is answered for a person that is being erased, was erased, or handed over to another.
+var ErrGone = errors.New("the person is gone")
+
+// together opens a turn for each of some people of one brand, runs work on them, and commits what they want to
+// write. Locks are taken in key order, so two calls never wait for each other in a circle. People that do not
+// exist have no turn. An error of one person's commit is reported for that person; the others are unaffected.
+func (e *Engine) together(ctx context.Context, keys []PersonKey, work func(turns map[PersonKey]*turn) error) (failed map[PersonKey]error, err error) {
+	people, unlock, err := e.hold(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	turns := make(map[PersonKey]*turn, len(people))
+	for _, p := range people {
+		v := e.catalogue.view(p.key.BrandID)
+		if v == nil {
+			return nil, fmt.Errorf("brand %s: %w", p.key.BrandID, ErrNotFound)
+		}
+		turns[p.key] = newTurn(ctx, e, p, v)
+	}
+	if err := work(turns); err != nil {
+		for _, t := range turns {
+			t.rollback()
+		}
+		return nil, err
+	}
+	return e.commitAll(ctx, turns), nil
+}
+
+// hold locks and loads the copies of some people.
+func (e *Engine) hold(ctx context.Context, keys []PersonKey) (people []*person, unlock func(), err error) {
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, compareKeys)
+	keys = slices.Compact(keys)
+	held := make([]*person, 0, len(keys))
+	unlock = func() {
+		for _, p := range held {
+			p.mu.Unlock()
+		}
+	}
+	var missing []PersonKey
+	for _, k := range keys {
+		p := e.copies.get(k)
+		p.mu.Lock()
+		held = append(held, p)
+		if !p.loaded {
+			missing = append(missing, k)
+		}
+	}
+	if err := e.load(ctx, held, missing); err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	for _, p := range held {
+		if p.loaded {
+			people = append(people, p)
+		}
+	}
+	return people, unlock, nil
+}
+
+func compareKeys(a, b PersonKey) int {
+	if c := bytes.Compare(a.PersonID[:], b.PersonID[:]); c != 0 {
+		return c
+	}
+	return bytes.Compare(a.BrandID[:], b.BrandID[:])
+}
+
+// load reads rows into locked copies. What was carried in memory and is not older than the row stays.
+func (e *Engine) load(ctx context.Context, held []*person, missing []PersonKey) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	rows, err := e.people.Load(ctx, missing)
+	if err != nil {
+		return fmt.Errorf("load persons: %w", err)
+	}
+	byKey := make(map[PersonKey]*PersonRow, len(rows))
+	for i := range rows {
+		byKey[rows[i].Key] = &rows[i]
+	}
+	now := e.clock.Now()
+	for _, p := range held {
+		row := byKey[p.key]
+		if p.loaded || row == nil {
+			continue
+		}
+		fresh, err := decodeHot(row.State)
+		if err != nil {
+			e.log.Error("a person's state cannot be read", "brand", p.key.BrandID, "person", p.key.PersonID, "error", err)
+			continue
+		}
+		fresh.keepCarried(&p.hot)
+		p.hot, p.version, p.status, p.successor = fresh, row.Version, row.Status, row.SuccessorID
+		p.profile, p.devices, p.loaded, p.loadedAt = row.Profile, row.Devices, true, now
+	}
+	return nil
+}
+
+// keepCarried takes over what only memory knows from an older copy of the same person.
+func (h *hot) keepCarried(old *hot) {
+	for _, d := range h.devices {
+		if o := old.device(d.id); o != nil {
+			d.presence.Carried = o.presence.Clone().Carried
+		}
+	}
+	for _, o := range old.devices {
+		if h.device(o.id) == nil {
+			h.devices = append(h.devices, &deviceState{id: o.id, presence: presenceCarried(o)})
+		}
+	}
+}
+
+// commitAll submits every turn that has something to write and takes the losers again until they win or give up.
+func (e *Engine) commitAll(ctx context.Context, turns map[PersonKey]*turn) map[PersonKey]error {
+	failed := map[PersonKey]error{}
+	waiting := make([]*turn, 0, len(turns))
+	for _, t := range turns {
+		if t.dirty {
+			waiting = append(waiting, t)
+		}
+	}
+	for try := 0; len(waiting) > 0; try++ {
+		waiting = e.commitOnce(ctx, waiting, try, failed)
+	}
+	return failed
+}
+
+// commitOnce sends one round and returns the turns to be sent again.
+func (e *Engine) commitOnce(ctx context.Context, turns []*turn, try int, failed map[PersonKey]error) (again []*turn) {
+	results := make([]<-chan writeResult, len(turns))
+	for i, t := range turns {
+		err := t.seal(e.clock.Now())
+		if err == nil {
+			results[i], err = e.committer.submit(ctx, &t.write)
+		}
+		if err != nil {
+			t.fail(failed, err)
+		}
+	}
+	for i, t := range turns {
+		if results[i] == nil {
+			continue
+		}
+		r := <-results[i]
+		switch {
+		case r.committed:
+			t.adopt()
+			e.dispatch(t)
+		case r.err != nil:
+			t.fail(failed, r.err)
+		default:
+			if t.retake(try, failed) {
+				again = append(again, t)
+			}
+		}
+	}
+	return again
+}
+
+// fail undoes a turn whose write is unknown or impossible. The copy is read again before its next use; the stock it
+// took is not given back, because the coupon may exist: reclaiming the block counts what was issued.
+func (t *turn) fail(failed map[PersonKey]error, err error) {
+	failed[t.p.key] = err
+	t.taken = nil
+	t.rollback()
+	t.p.loaded = false
+	t.e.metrics.turnFailed()
+}
+
+// retake reads the row again and takes every step of the turn once more.
+func (t *turn) retake(try int, failed map[PersonKey]error) bool {
+	t.e.metrics.turnLost()
+	t.rollback()
+	t.p.loaded = false
+	if try+1 >= maxTries {
+		failed[t.p.key] = ErrBusy
+		return false
+	}
+	if err := t.e.load(t.ctx, []*person{t.p}, []PersonKey{t.p.key}); err != nil || !t.p.loaded {
+		failed[t.p.key] = errors.Join(err, ErrGone)
+		return false
+	}
+	t.undo.states = t.undo.states[:0]
+	t.begin()
+	for _, s := range t.steps {
+		if err := s(t); err != nil {
+			failed[t.p.key] = err
+			t.rollback()
+			return false
+		}
+	}
+	return t.dirty
+}

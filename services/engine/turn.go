@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/geo/index"
+	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/campaign"
+)
+
+// turn is one run of decisions about one person, on the node's copy, under the person's lock. What it wants to
+// write becomes true, or is undone, as a whole.
+type turn struct {
+	e     *Engine
+	ctx   context.Context
+	p     *person
+	v     *view
+	steps []step
+	write PersonWrite
+	dirty bool
+	begun time.Duration // the dispatcher's monotonic clock when the write was handed over
+	undo  undo
+	taken []stockTake
+	timed []campaign.Moment // moments of timers, not yet decided
+	// scratch of one ping
+	fences      []*index.Fence
+	ids         []presence.ID
+	candidates  []presence.Candidate
+	transitions []presence.Transition
+}
+
+// step is one input of a turn, kept so that a turn that lost its race can be taken again on the new row.
+type step func(t *turn) error
+
+// undo is the person's copy as it was before the turn.
+type undo struct {
+	hot     hot
+	profile bool
+	states  []savedState
+}
+
+type savedState struct {
+	device   *deviceState
+	presence presence.State
+	recent   []uuid.UUID
+}
+
+type stockTake struct {
+	offer, block uuid.UUID
+}
+
+func newTurn(ctx context.Context, e *Engine, p *person, v *view) *turn {
+	t := &turn{e: e, ctx: ctx, p: p, v: v}
+	t.begin()
+	return t
+}
+
+func (t *turn) begin() {
+	t.undo = undo{hot: t.p.hot, states: t.undo.states[:0]}
+	t.write = PersonWrite{Key: t.p.key, Version: t.p.version, Status: t.p.status, SuccessorID: t.p.successor}
+	t.dirty = false
+	t.taken = nil
+}
+
+// do takes a step and keeps it for another try.
+func (t *turn) do(s step) error {
+	t.steps = append(t.steps, s)
+	return s(t)
+}
+
+// touch saves a device's state before the first change of the turn.
+func (t *turn) touch(d *deviceState) {
+	for i := range t.undo.states {
+		if t.undo.states[i].device == d {
+			return
+		}
+	}
+	t.undo.states = append(t.undo.states, savedState{d, d.presence.Clone(), d.recent})
+}
+
+// rollback makes the copy what it was, gives stock back, and keeps nothing of the turn.
+func (t *turn) rollback() {
+	t.p.hot = t.undo.hot
+	for _, s := range t.undo.states {
+		s.device.presence, s.device.recent = s.presence, s.recent
+		s.device.follower = index.Follower{}
+	}
+	t.e.stock.giveBack(t.taken)
+}
+
+// seal finishes the write: state, due time and a write id of its own.
+func (t *turn) seal(now time.Time) error {
+	t.p.hot.compact(now, t.p.zone(t.v.brand.Settings.TimeZone))
+	state, err := t.p.hot.encode()
+	if err != nil {
+		return err
+	}
+	t.write.State, t.write.MinWriter = state, stateMinWriter
+	t.write.WriteID = newRandomID()
+	t.write.DueAt, t.write.At = t.due(), now
+	t.begun = t.e.monotonic()
+	return nil
+}
+
+// due is when this person's next timer falls; zero: none.
+func (t *turn) due() time.Time {
+	first := int64(0)
+	for _, d := range t.p.hot.devices {
+		if at := d.presence.NextDue(t.rulesOf(d)); at != 0 && (first == 0 || at < first) {
+			first = at
+		}
+	}
+	if first == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(first).UTC()
+}
+
+// rulesOf finds the rules of a device's fences in the turn's view; nil: the fence is gone.
+func (t *turn) rulesOf(d *deviceState) func(presence.ID) *presence.Rules {
+	return func(id presence.ID) *presence.Rules {
+		if f, ok := t.v.fences.Fence(id); ok {
+			return f.Value.(*fenceView).rulesAt(d.stay(id))
+		}
+		return nil
+	}
+}
+
+// adopt makes the copy the committed row.
+func (t *turn) adopt() {
+	t.p.version++
+	t.p.status, t.p.successor = t.write.Status, t.write.SuccessorID
+	if t.write.Profile != nil {
+		t.p.profile = *t.write.Profile
+	}
+	for _, s := range t.undo.states {
+		s.device.heardWritten = s.device.presence.LastHeard
+	}
+	t.e.timers.hold(t.p.key, t.write.DueAt)
+}

@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/geo/index"
+	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/brand"
+	"github.com/wantgo/wantgo/services/campaign"
+	"github.com/wantgo/wantgo/services/store"
+)
+
+// SensitiveTag marks a fence of purpose other as a sensitive place: whoever is in it is not looked at.
+const SensitiveTag = "sensitive"
+
+// view is one brand's catalogue compiled for decisions. It is immutable.
+type view struct {
+	version   int64
+	brand     *brand.Brand
+	fences    *index.Snapshot // every Fence.Value is a *fenceView
+	sensitive *index.Snapshot
+	campaigns *campaign.Index
+}
+
+// fenceView is a fence with what decisions need beside its shape.
+type fenceView struct {
+	fence    *store.Fence
+	store    *store.Store     // nil: free
+	rules    presence.Rules   // with the least of dwells
+	later    []presence.Rules // rules with each of the further dwells
+	dwells   []time.Duration  // ascending, without repeats: every dwell that a live campaign asks for here
+	ownDwell time.Duration    // the fence's own dwell time, the brand's default included; 0: none
+	circle   float64          // radius, metres; 0: not a circle
+}
+
+func sameShape(a, b *store.Fence) bool {
+	if (a.Circle == nil) != (b.Circle == nil) {
+		return false
+	}
+	if a.Circle != nil {
+		return *a.Circle == *b.Circle
+	}
+	return reflect.DeepEqual(a.Area, b.Area)
+}
+
+// changesDwell tells whether a campaign's change may change dwell times of fences. Compiling all fences again is
+// the simple, seldom paid answer.
+func (t *brandTables) changesDwell(c *campaign.Campaign) bool {
+	return c.Trigger.Kind == presence.Dwelled
+}
+
+func (t *brandTables) compile(whole bool, touched []uuid.UUID, campaigns bool) (*view, error) {
+	v := &view{version: t.version, brand: t.brand}
+	old := t.view.Load()
+	if old == nil || campaigns {
+		v.campaigns = campaign.NewIndex(t.campaignList())
+	} else {
+		v.campaigns = old.campaigns
+	}
+	var err error
+	if whole || old == nil {
+		err = t.compileAll(v)
+	} else {
+		err = t.compileSome(v, old, touched)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (t *brandTables) campaignList() []*campaign.Campaign {
+	list := make([]*campaign.Campaign, 0, len(t.campaigns))
+	for _, c := range t.campaigns {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *campaign.Campaign) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	return list
+}
+
+func (t *brandTables) compileAll(v *view) error {
+	var open, sensitive []*index.Fence
+	for _, f := range t.fences {
+		entry := t.indexed(v, f)
+		if isSensitive(f) {
+			sensitive = append(sensitive, entry)
+		} else {
+			open = append(open, entry)
+		}
+	}
+	var err error
+	if v.fences, err = index.Build(open); err != nil {
+		return err
+	}
+	v.sensitive, err = index.Build(sensitive)
+	return err
+}
+
+func (t *brandTables) compileSome(v, old *view, touched []uuid.UUID) error {
+	var open, sensitive []*index.Fence
+	var goneOpen, goneSensitive []index.ID
+	for _, id := range touched {
+		f := t.fences[id]
+		switch {
+		case f == nil:
+			goneOpen, goneSensitive = append(goneOpen, id), append(goneSensitive, id)
+		case isSensitive(f):
+			sensitive, goneOpen = append(sensitive, t.indexed(v, f)), append(goneOpen, id)
+		default:
+			open, goneSensitive = append(open, t.indexed(v, f)), append(goneSensitive, id)
+		}
+	}
+	if len(touched) == 0 {
+		v.fences, v.sensitive = old.fences, old.sensitive
+		return nil
+	}
+	var err error
+	if v.fences, err = old.fences.With(open, goneOpen); err != nil {
+		return err
+	}
+	v.sensitive, err = old.sensitive.With(sensitive, goneSensitive)
+	return err
+}
+
+func isSensitive(f *store.Fence) bool {
+	return f.Purpose == store.Other && slices.Contains(f.Tags, SensitiveTag)
+}
+
+// indexed joins a fence with its store, the rules that hold for it and the dwell times asked of it.
+func (t *brandTables) indexed(v *view, f *store.Fence) *index.Fence {
+	fv := &fenceView{fence: f, store: t.stores[f.StoreID], rules: v.brand.Settings.Presence}
+	if f.Rules != nil {
+		fv.rules = *f.Rules
+	}
+	if f.Circle != nil {
+		fv.circle = f.Circle.Radius
+	}
+	fv.dwells, fv.ownDwell = v.campaigns.DwellsAt(f, fv.store), fv.rules.Dwell
+	if d := fv.rules.Dwell; d > 0 && !slices.Contains(fv.dwells, d) {
+		fv.dwells = append(slices.Clone(fv.dwells), d)
+		slices.Sort(fv.dwells)
+	}
+	for i, d := range fv.dwells {
+		if i == 0 {
+			fv.rules.Dwell = d
+			continue
+		}
+		further := fv.rules
+		further.Dwell = d
+		fv.later = append(fv.later, further)
+	}
+	return &index.Fence{ID: f.ID, Shape: f.Shape(), Value: fv}
+}
+
+// rulesAt are the rules for a stay: those of the dwell time it waits for, or was last told of.
+func (fv *fenceView) rulesAt(stay *presence.Stay) *presence.Rules {
+	if stay != nil && len(fv.later) > 0 {
+		armed := time.Duration(stay.DwellAt-stay.Since) * time.Millisecond
+		for i := range fv.later {
+			if fv.later[i].Dwell == armed {
+				return &fv.later[i]
+			}
+		}
+	}
+	return &fv.rules
+}
+
+// horizon is the least time in which a ping can bring about a timer that did not exist before; 0: never.
+func (t *brandTables) horizon() time.Duration {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	shortest := time.Duration(0)
+	take := func(d time.Duration) {
+		if d > 0 && (shortest == 0 || d < shortest) {
+			shortest = d
+		}
+	}
+	rules := func(r *presence.Rules) {
+		if r.Policy != presence.Exact {
+			take(r.Silence * 5 / 4)
+			take(r.Dwell)
+			take(t.view.Load().campaigns.ShortestDwell())
+		}
+	}
+	rules(&t.brand.Settings.Presence)
+	for _, f := range t.fences {
+		if f.Rules != nil {
+			rules(f.Rules)
+		}
+	}
+	return shortest
+}

@@ -1,0 +1,139 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wantgo/wantgo/services/engine"
+)
+
+const (
+	partitionsAhead  = 26 * time.Hour // a housekeeper that is away for a day costs nothing
+	leastRetention   = time.Hour
+	mostRetention    = 72 * time.Hour
+	usualRetention   = 24 * time.Hour
+	revocationsKept  = time.Hour
+	requestsKept     = 24 * time.Hour
+	useRecordsKept   = 184 * 24 * time.Hour // six months: Korea's LIA 16(2) and its decree
+	removedAtOnce    = 10000
+	partitionLayout  = "2006010215"
+	partitionsPrefix = "place_h"
+)
+
+// KeepHouse makes the partitions of the coming day, adds places older than their brand's retention to the sums and
+// removes them (a whole partition by dropping it), both in one transaction, and removes old revocations, requests and
+// location-use records. now is engine time; revocations and requests go by the database's clock. Several nodes may
+// keep house at once.
+func (s *Store) KeepHouse(ctx context.Context, now time.Time) (report engine.HouseReport, err error) {
+	if err := s.makePartitions(ctx, now, &report); err != nil {
+		return report, fmt.Errorf("keep house: %w", err)
+	}
+	if err := s.foldPlaces(ctx, now, &report); err != nil {
+		return report, fmt.Errorf("keep house: %w", err)
+	}
+	if err := s.removeOld(ctx, now, &report); err != nil {
+		return report, fmt.Errorf("keep house: %w", err)
+	}
+	return report, nil
+}
+
+// makePartitions makes the hours from now on that are missing. An hour that already has rows in the default
+// partition stays there.
+func (s *Store) makePartitions(ctx context.Context, now time.Time, report *engine.HouseReport) error {
+	have, err := s.partitions(ctx)
+	if err != nil {
+		return err
+	}
+	there := make(map[time.Time]bool, len(have))
+	for _, hour := range have {
+		there[hour] = true
+	}
+	for hour := now.UTC().Truncate(time.Hour); hour.Before(now.Add(partitionsAhead)); hour = hour.Add(time.Hour) {
+		if there[hour] {
+			continue
+		}
+		err := s.makePartition(ctx, hour)
+		switch code(err) {
+		case codeCheck, codeDuplicate, codeLockWait, codeDeadlock, codeUnique:
+			continue // rows in the default, another node's work, or not now
+		}
+		if err != nil {
+			return err
+		}
+		report.PartitionsMade++
+	}
+	return nil
+}
+
+func (s *Store) makePartition(ctx context.Context, hour time.Time) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		// All statements on places wait behind us; we do not wait long for them.
+		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '2s'`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, fmt.Sprintf(`CREATE TABLE %s PARTITION OF place FOR VALUES FROM ('%s') TO ('%s')`,
+			partitionName(hour), firstID(hour), firstID(hour.Add(time.Hour))))
+		return err
+	})
+}
+
+func partitionName(hour time.Time) string {
+	return partitionsPrefix + hour.UTC().Format(partitionLayout)
+}
+
+// firstID is the smallest UUID whose UUIDv7 time is t: 48 bits of milliseconds, the rest zero.
+func firstID(t time.Time) uuid.UUID {
+	var id uuid.UUID
+	ms := max(t.UnixMilli(), 0)
+	for i := 5; i >= 0; i-- {
+		id[i] = byte(ms)
+		ms >>= 8
+	}
+	return id
+}
+
+// partitions lists the hours that have one, oldest first.
+func (s *Store) partitions(ctx context.Context) ([]time.Time, error) {
+	rows, err := s.pool.Query(ctx, `SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'place'::regclass ORDER BY c.relname`)
+	if err != nil {
+		return nil, err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	var hours []time.Time
+	for _, name := range names {
+		if len(name) != len(partitionsPrefix)+len(partitionLayout) {
+			continue
+		}
+		if hour, err := time.Parse(partitionLayout, name[len(partitionsPrefix):]); err == nil {
+			hours = append(hours, hour)
+		}
+	}
+	return hours, nil
+}
+
+func (s *Store) removeOld(ctx context.Context, now time.Time, report *engine.HouseReport) error {
+	for {
+		tag, err := s.pool.Exec(ctx, `DELETE FROM location_use WHERE ctid = ANY(ARRAY(SELECT ctid FROM location_use WHERE used_until < $1 LIMIT $2))`,
+			now.Add(-useRecordsKept), removedAtOnce)
+		if err != nil {
+			return err
+		}
+		report.UsesDropped += int(tag.RowsAffected())
+		if tag.RowsAffected() < removedAtOnce {
+			break
+		}
+	}
+	if _, err := s.pool.Exec(ctx, `DELETE FROM revocation WHERE appended_at < clock_timestamp() - $1::bigint * interval '1 microsecond'`, revocationsKept.Microseconds()); err != nil {
+		return err
+	}
+	_, err := s.pool.Exec(ctx, `DELETE FROM request WHERE claimed_at < clock_timestamp() - $1::bigint * interval '1 microsecond'`, requestsKept.Microseconds())
+	return err
+}

@@ -1,0 +1,128 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wantgo/wantgo/pusher"
+)
+
+const deliveryColumns = `d.id, d.brand_id, d.person_id, d.device_id, d.campaign_id, d.decision_id, d.notification, d.provider, d.high_priority,
+	d.created_at, d.not_before, d.deadline, d.state, d.attempt, d.lease_node, d.lease_until, d.unsure`
+
+func scanDelivery(row pgx.CollectableRow) (d pusher.Delivery, err error) {
+	var notification []byte
+	var lease timeOrZero
+	err = row.Scan(&d.ID, &d.BrandID, &d.PersonID, &d.DeviceID, uuidOrZero{&d.CampaignID}, uuidOrZero{&d.DecisionID}, &notification, &d.Provider,
+		&d.HighPriority, &d.CreatedAt, &d.NotBefore, &d.Deadline, &d.State, &d.Attempt, uuidOrZero{&d.LeaseNode}, &lease, &d.Unsure)
+	d.LeaseUntil = lease.Time
+	if err == nil {
+		err = json.Unmarshal(notification, &d.Notification)
+	}
+	return d, err
+}
+
+// Claim leases due deliveries whose lease, if any, has ended, a random choice of those longest due, and counts the
+// attempt. A node must have let go of a delivery before its lease ends: an ended lease may be claimed by anyone,
+// the same node included.
+func (s *Store) Claim(ctx context.Context, node uuid.UUID, lease time.Duration, limit int) ([]pusher.Delivery, error) {
+	rows, err := s.pool.Query(ctx, `WITH due AS MATERIALIZED (
+			SELECT person_id, brand_id, id FROM delivery WHERE state = 'pending' AND next_at <= clock_timestamp() ORDER BY next_at LIMIT 4 * $3::bigint),
+		chosen AS MATERIALIZED (SELECT * FROM due ORDER BY random() LIMIT $3::bigint),
+		free AS MATERIALIZED (
+			SELECT d.person_id, d.brand_id, d.id FROM chosen JOIN delivery d USING (person_id, brand_id, id)
+			WHERE d.state = 'pending' AND d.next_at <= clock_timestamp() FOR UPDATE OF d SKIP LOCKED)
+		UPDATE delivery d SET lease_node = $1, lease_until = clock_timestamp() + $2::bigint * interval '1 microsecond',
+			next_at = clock_timestamp() + $2::bigint * interval '1 microsecond', attempt = d.attempt + 1
+		FROM free f WHERE d.person_id = f.person_id AND d.brand_id = f.brand_id AND d.id = f.id
+			AND d.state = 'pending' AND d.next_at <= clock_timestamp()
+		RETURNING `+deliveryColumns, node, lease.Microseconds(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	return pgx.CollectRows(rows, scanDelivery)
+}
+
+// Begin renews node's own leases and counts another attempt of each. What is missing in the answer has ended or is
+// another's.
+func (s *Store) Begin(ctx context.Context, node uuid.UUID, lease time.Duration, ids []pusher.Key) ([]pusher.Key, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	t := newTable(uuids, uuids, uuids)
+	for _, k := range ids {
+		addDeliveryKey(t, k)
+	}
+	return s.changeDeliveries(ctx, "begin", `lease_until = clock_timestamp() + $5::bigint * interval '1 microsecond',
+		next_at = clock_timestamp() + $5::bigint * interval '1 microsecond', attempt = d.attempt + 1`, "", t, node, lease.Microseconds())
+}
+
+// Postpone gives deliveries back until a time, keeping the count of attempts.
+func (s *Store) Postpone(ctx context.Context, node uuid.UUID, waits []pusher.Wait) error {
+	if len(waits) == 0 {
+		return nil
+	}
+	t := newTable(uuids, uuids, uuids, times, bools, texts)
+	for _, w := range waits {
+		addDeliveryKey(t, w.Key)
+		t[3].time(w.NotBefore)
+		t[4].bool(w.Unsure)
+		t[5].textOrNull(w.Code)
+	}
+	_, err := s.changeDeliveries(ctx, "postpone", `lease_node = NULL, lease_until = NULL, not_before = f.not_before, next_at = f.not_before,
+		unsure = d.unsure OR f.unsure, code = f.code`, "not_before, unsure, code", t, node)
+	return err
+}
+
+// Finish writes ends. What is missing in the answer had ended already or is another's.
+func (s *Store) Finish(ctx context.Context, node uuid.UUID, ends []pusher.End) ([]pusher.Key, error) {
+	if len(ends) == 0 {
+		return nil, nil
+	}
+	t := newTable(uuids, uuids, uuids, texts, texts, texts, bools)
+	for _, e := range ends {
+		addDeliveryKey(t, e.Key)
+		t[3].text(string(e.State))
+		t[4].textOrNull(e.Code)
+		t[5].textOrNull(e.ProviderID)
+		t[6].bool(e.SurelyNotReceived)
+	}
+	return s.changeDeliveries(ctx, "finish", `state = f.state, code = f.code, provider_id = f.provider_id, surely_not = f.surely_not,
+		ended_at = clock_timestamp(), lease_node = NULL, lease_until = NULL`, "state, code, provider_id, surely_not", t, node)
+}
+
+func addDeliveryKey(t table, k pusher.Key) {
+	t[0].uuid(k.PersonID)
+	t[1].uuid(k.BrandID)
+	t[2].uuid(k.ID)
+}
+
+// changeDeliveries changes pending deliveries that are leased to node, locking them in the order of their keys. The
+// node is the parameter after the table's.
+func (s *Store) changeDeliveries(ctx context.Context, what, set, names string, t table, more ...any) ([]pusher.Key, error) {
+	columns := "person_id, brand_id, id"
+	if names != "" {
+		columns += ", " + names
+	}
+	rows, err := s.queryTable(ctx, fmt.Sprintf(`WITH f AS MATERIALIZED (
+			SELECT f.* FROM %s JOIN delivery d ON d.person_id = f.person_id AND d.brand_id = f.brand_id AND d.id = f.id
+			WHERE d.state = 'pending' AND d.lease_node = $%[2]d ORDER BY d.person_id, d.brand_id, d.id FOR UPDATE OF d)
+		UPDATE delivery d SET %[3]s FROM f WHERE d.person_id = f.person_id AND d.brand_id = f.brand_id AND d.id = f.id
+			AND d.state = 'pending' AND d.lease_node = $%[2]d
+		RETURNING d.brand_id, d.person_id, d.id`, t.from(columns), len(t)+1, set), t, more...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k pusher.Key, err error) {
+		return k, row.Scan(&k.BrandID, &k.PersonID, &k.ID)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return keys, nil
+}

@@ -1,0 +1,159 @@
+package postgres_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/services/engine"
+	"github.com/wantgo/wantgo/services/postgres"
+	"github.com/wantgo/wantgo/services/postgres/postgrestest"
+)
+
+func keyOf(d *pusher.Delivery) pusher.Key {
+	return pusher.Key{BrandID: d.BrandID, PersonID: d.PersonID, ID: d.ID}
+}
+
+// waiting commits one delivery per person, leased for lease.
+func waiting(t testing.TB, s *postgres.Store, n int, lease time.Duration) (node uuid.UUID, keys []pusher.Key, people []engine.PersonKey) {
+	t.Helper()
+	node = uuid.New()
+	b := newBrand(t, s)
+	people, devices := newPeople(t, s, b, n)
+	var writes []engine.PersonWrite
+	for i := range people {
+		w := fullWrite(people[i], 1, devices[i].ID, noon)
+		w.Deliveries[0].Lease, w.Deliveries[0].LeaseNode = lease, node
+		writes = append(writes, w)
+		keys = append(keys, keyOf(&w.Deliveries[0].Delivery))
+	}
+	for _, ok := range commit(t, s, writes...) {
+		require.True(t, ok)
+	}
+	return node, keys, people
+}
+
+func delivery(t testing.TB, s *postgres.Store, k pusher.Key) pusher.Delivery {
+	t.Helper()
+	all, err := s.Deliveries(t.Context(), engine.PersonKey{BrandID: k.BrandID, PersonID: k.PersonID}, nil)
+	require.NoError(t, err)
+	for _, d := range all {
+		if d.ID == k.ID {
+			return d
+		}
+	}
+	t.Fatalf("no delivery %s", k.ID)
+	return pusher.Delivery{}
+}
+
+// While a lease lives nobody else gets the delivery; when it has ended exactly one node does, and the old one is out.
+func TestLeaseGoesOver(t *testing.T) {
+	s := postgrestest.New(t)
+	maker, keys, _ := waiting(t, s, 1, time.Hour)
+	other := uuid.New()
+	claimed, err := s.Claim(t.Context(), other, time.Minute, 10)
+	require.NoError(t, err)
+	require.Empty(t, claimed)
+
+	begun, err := s.Begin(t.Context(), maker, time.Microsecond, keys) // a lease that has ended by the next statement
+	require.NoError(t, err)
+	require.Equal(t, keys, begun)
+	claimed, err = s.Claim(t.Context(), other, time.Minute, 10)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	require.Equal(t, 3, claimed[0].Attempt)
+	require.Equal(t, other, claimed[0].LeaseNode)
+
+	begun, err = s.Begin(t.Context(), maker, time.Minute, keys)
+	require.NoError(t, err)
+	require.Empty(t, begun)
+	end := pusher.End{Key: keys[0], State: pusher.Accepted, Code: "ok", ProviderID: "p1"}
+	ended, err := s.Finish(t.Context(), maker, []pusher.End{end})
+	require.NoError(t, err)
+	require.Empty(t, ended)
+	ended, err = s.Finish(t.Context(), other, []pusher.End{end})
+	require.NoError(t, err)
+	require.Equal(t, keys, ended)
+	require.Equal(t, pusher.Accepted, delivery(t, s, keys[0]).State)
+	ended, err = s.Finish(t.Context(), other, []pusher.End{end})
+	require.NoError(t, err)
+	require.Empty(t, ended, "an end happens once")
+}
+
+// Many nodes claim at once: every delivery goes to exactly one of them.
+func TestClaimsDoNotOverlap(t *testing.T) {
+	url := postgrestest.URL(t)
+	s := postgrestest.Open(t, url, postgres.Options{})
+	_, keys, _ := waiting(t, s, 200, 0)
+	var mu sync.Mutex
+	got := map[uuid.UUID]int{}
+	var wg sync.WaitGroup
+	for range 6 {
+		node := uuid.New()
+		wg.Go(func() {
+			for idle := 0; idle < 3; {
+				claimed, err := s.Claim(t.Context(), node, time.Hour, 7)
+				if err != nil || len(claimed) == 0 {
+					idle++
+					continue
+				}
+				mu.Lock()
+				for _, d := range claimed {
+					got[d.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	rest, err := s.Claim(t.Context(), uuid.New(), time.Hour, 1000)
+	require.NoError(t, err)
+	for _, d := range rest {
+		got[d.ID]++
+	}
+	require.Len(t, got, len(keys))
+	for id, n := range got {
+		require.Equal(t, 1, n, "delivery %s", id)
+	}
+}
+
+func TestPostponeWaits(t *testing.T) {
+	s := postgrestest.New(t)
+	node, keys, _ := waiting(t, s, 2, time.Hour)
+	now, err := s.Now(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.Postpone(t.Context(), node, []pusher.Wait{
+		{Key: keys[0], NotBefore: now.Add(time.Hour), Unsure: true, Code: "UNAVAILABLE"},
+		{Key: keys[1], NotBefore: now.Add(-time.Second)},
+	}))
+	claimed, err := s.Claim(t.Context(), node, time.Minute, 10)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	require.Equal(t, keys[1].ID, claimed[0].ID)
+	require.Equal(t, 2, claimed[0].Attempt)
+	later := delivery(t, s, keys[0])
+	require.True(t, later.Unsure)
+	require.Equal(t, 1, later.Attempt)
+	require.Equal(t, uuid.Nil, later.LeaseNode)
+	require.WithinDuration(t, now.Add(time.Hour), later.NotBefore, time.Millisecond)
+}
+
+func TestCancelled(t *testing.T) {
+	s := postgrestest.New(t)
+	node, keys, people := waiting(t, s, 2, time.Hour)
+	shown := delivery(t, s, keys[1]).Notification.ID
+	fresh := fullWrite(people[0], 2, uuid.New(), noon)
+	fresh.CancelDeliveries = "paused"
+	one := engine.PersonWrite{Key: people[1], Version: 2, WriteID: uuid.New(), State: []byte{1}, CancelNotifications: []uuid.UUID{uuid.New(), shown}}
+	require.Equal(t, []bool{true, true}, commit(t, s, fresh, one))
+	require.Equal(t, pusher.Cancelled, delivery(t, s, keys[0]).State)
+	require.Equal(t, pusher.Cancelled, delivery(t, s, keys[1]).State)
+	require.Equal(t, pusher.Pending, delivery(t, s, keyOf(&fresh.Deliveries[0].Delivery)).State, "what the same write makes stays")
+	ended, err := s.Finish(t.Context(), node, []pusher.End{{Key: keys[0], State: pusher.Accepted}})
+	require.NoError(t, err)
+	require.Empty(t, ended)
+}
