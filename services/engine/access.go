@@ -79,7 +79,7 @@ func (e *Engine) owner(ctx context.Context, brandID, deviceID uuid.UUID) (Person
 }
 
 func (e *Engine) remember(d audience.Device) ownership {
-	o := ownership{PersonKey{d.BrandID, d.PersonID}, d.TokenSerial}
+	o := ownership{PersonKey{d.BrandID, d.PersonID}, d.TokenSerial, d.LastSeenAt}
 	e.owned.Add(deviceKey{d.BrandID, d.ID}, o)
 	return o
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"sync"
 
+	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
@@ -33,13 +34,19 @@ func (c *copies) get(key PersonKey) *person {
 	return p
 }
 
-// forget makes the next use read the row again. What was carried stays.
-func (c *copies) forget(key PersonKey) {
-	if p, ok := c.people.Peek(key); ok {
-		p.mu.Lock()
-		p.loaded = false
-		p.mu.Unlock()
+// forget makes the next use read the row again, and tells which devices the copy knew. What was carried stays.
+func (c *copies) forget(key PersonKey) (devices []uuid.UUID) {
+	p, ok := c.people.Peek(key)
+	if !ok {
+		return nil
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.loaded = false
+	for i := range p.devices {
+		devices = append(devices, p.devices[i].ID)
+	}
+	return devices
 }
 
 // drop forgets a person with everything carried.

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -52,11 +54,17 @@ func (e *Engine) Handle(ctx context.Context, brandID uuid.UUID, reports []Report
 		return nil, err
 	}
 	for i := range reports {
+		if errors.Is(answers[i].Err, ErrGone) {
+			if err := e.finishGiving(ctx, owners[reports[i].DeviceID]); err != nil {
+				e.log.Error("a hand-over between people could not be finished", "brand", brandID, "error", err)
+			}
+		}
 		if err := failed[owners[reports[i].DeviceID]]; err != nil && answers[i].Err == nil {
 			answers[i] = Answer{Err: err}
 		}
 		e.metrics.answered(&answers[i])
 	}
+	e.noteSeen(ctx, brandID, reports, answers)
 	return answers, nil
 }
 
@@ -76,6 +84,7 @@ type deviceKey struct{ brandID, deviceID uuid.UUID }
 type ownership struct {
 	key    PersonKey
 	serial int64
+	seen   time.Time // when last-seen was written
 }
 
 // owners finds the person of each device.
@@ -96,4 +105,31 @@ func (e *Engine) owners(ctx context.Context, brandID uuid.UUID, reports []Report
 		owners[id] = k
 	}
 	return owners, nil
+}
+
+// seenEvery is how often a device's last-seen time is written at most.
+const seenEvery = time.Hour
+
+// noteSeen writes when devices were last heard of. It serves the choice among a person's devices, not a decision: a
+// failure is logged and costs nothing.
+func (e *Engine) noteSeen(ctx context.Context, brandID uuid.UUID, reports []Report, answers []Answer) {
+	now := e.clock.Now()
+	var devices []uuid.UUID
+	for i := range reports {
+		if reports[i].Import || answers[i].Err != nil {
+			continue
+		}
+		k := deviceKey{brandID, reports[i].DeviceID}
+		if o, ok := e.owned.Peek(k); ok && now.Sub(o.seen) >= seenEvery {
+			o.seen = now
+			e.owned.Add(k, o)
+			devices = append(devices, k.deviceID)
+		}
+	}
+	if len(devices) == 0 {
+		return
+	}
+	if err := e.directory.Seen(ctx, brandID, devices, now); err != nil {
+		e.log.Warn("last-seen times could not be written", "brand", brandID, "error", err)
+	}
 }

@@ -21,6 +21,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	every("sweep", 2*time.Second, func(ctx context.Context) error { return e.sweep(ctx, sweepOverdue) })
 	every("stock", 10*time.Second, e.keepStock)
 	every("house", time.Minute, e.keepHouse)
+	every("fade", time.Minute, e.fade)
 	if e.dispatcher != nil {
 		g.Go(func() error { return e.dispatcher.Run(ctx) })
 	}
@@ -97,7 +98,9 @@ func (e *Engine) followRevocations(ctx context.Context) error {
 		return err
 	}
 	for _, r := range list {
-		e.copies.forget(r.Key)
+		for _, device := range e.copies.forget(r.Key) {
+			e.owned.Remove(deviceKey{r.Key.BrandID, device})
+		}
 		if r.At.After(e.revokedAt) {
 			e.revokedAt = r.At
 		}
@@ -122,4 +125,23 @@ func (e *Engine) keepHouse(ctx context.Context) error {
 		e.log.Info("places folded and dropped", "partitions", report.PartitionsDropped, "places", report.PlacesFolded)
 	}
 	return err
+}
+
+// fade drops positions older than ten minutes from memory. A copy in use is looked at in the next round.
+func (e *Engine) fade(context.Context) error {
+	now := e.clock.Now().UnixMilli()
+	for _, key := range e.copies.people.Keys() {
+		p, ok := e.copies.people.Peek(key)
+		if !ok || !p.mu.TryLock() {
+			continue
+		}
+		for _, d := range p.hot.devices {
+			d.presence.Fade(now)
+			if _, _, held := d.presence.Last(); !held {
+				d.follower.Reset()
+			}
+		}
+		p.mu.Unlock()
+	}
+	return nil
 }

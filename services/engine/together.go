@@ -109,6 +109,7 @@ func (e *Engine) load(ctx context.Context, held []*person, missing []PersonKey) 
 		fresh.keepCarried(&p.hot)
 		p.hot, p.version, p.status, p.successor = fresh, row.Version, row.Status, row.SuccessorID
 		p.profile, p.devices, p.loaded, p.loadedAt = row.Profile, row.Devices, true, now
+		e.holdTimer(p)
 	}
 	return nil
 }

@@ -106,10 +106,12 @@ func (t *turn) seal(now time.Time) error {
 }
 
 // due is when this person's next timer falls; zero: none.
-func (t *turn) due() time.Time {
+func (t *turn) due() time.Time { return dueOf(t.p, t.v) }
+
+func dueOf(p *person, v *view) time.Time {
 	first := int64(0)
-	for _, d := range t.p.hot.devices {
-		if at := d.presence.NextDue(t.rulesOf(d)); at != 0 && (first == 0 || at < first) {
+	for _, d := range p.hot.devices {
+		if at := d.presence.NextDue(rulesOf(v, d)); at != 0 && (first == 0 || at < first) {
 			first = at
 		}
 	}
@@ -119,10 +121,21 @@ func (t *turn) due() time.Time {
 	return time.UnixMilli(first).UTC()
 }
 
+// holdTimer notes when a person just read is due, so that this node acts on time and not only the sweep.
+func (e *Engine) holdTimer(p *person) {
+	if v := e.catalogue.view(p.key.BrandID); v != nil && p.status == PersonActive {
+		if due := dueOf(p, v); !due.IsZero() {
+			e.timers.hold(p.key, due)
+		}
+	}
+}
+
 // rulesOf finds the rules of a device's fences in the turn's view; nil: the fence is gone.
-func (t *turn) rulesOf(d *deviceState) func(presence.ID) *presence.Rules {
+func (t *turn) rulesOf(d *deviceState) func(presence.ID) *presence.Rules { return rulesOf(t.v, d) }
+
+func rulesOf(v *view, d *deviceState) func(presence.ID) *presence.Rules {
 	return func(id presence.ID) *presence.Rules {
-		if f, ok := t.v.fences.Fence(id); ok {
+		if f, ok := v.fences.Fence(id); ok {
 			return f.Value.(*fenceView).rulesAt(d.stay(id))
 		}
 		return nil
