@@ -14,25 +14,28 @@ func bruteForce(t *testing.T, c Command) []line {
 	t.Helper()
 	in, err := c.read(func(string, int) {})
 	require.NoError(t, err)
-	type key struct{ device, fence string }
-	inside := map[key]bool{}
+	inside := map[string][]bool{}
+	for _, device := range in.tracks.Devices {
+		inside[device] = make([]bool, len(in.places))
+	}
 	boxes := make([]box, len(in.places))
 	for i := range in.places {
 		boxes[i] = boxOf(&in.places[i])
 	}
 	var out []line
 	for p := range in.tracks.Merge() {
-		for i := range in.places {
-			k := key{p.Device, in.places[i].fence.ExternalID}
-			now := boxes[i].near(p) && contains(&in.places[i], p)
-			if now != inside[k] {
-				kind := "exited"
-				if now {
-					kind = "entered"
-				}
-				out = append(out, line{Type: "transition", Device: p.Device, AtMS: p.At, Fence: k.fence, Kind: kind})
-				inside[k] = now
+		was := inside[p.Device]
+		for i := range boxes {
+			now := boxes[i].near(&p) && contains(&in.places[i], p)
+			if now == was[i] {
+				continue
 			}
+			kind := "exited"
+			if now {
+				kind = "entered"
+			}
+			out = append(out, line{Type: "transition", Device: p.Device, AtMS: p.At, Fence: in.places[i].fence.ExternalID, Kind: kind})
+			was[i] = now
 		}
 	}
 	return out
@@ -80,6 +83,6 @@ func boxOf(p *place) box {
 	return b
 }
 
-func (b box) near(p track.Point) bool {
+func (b *box) near(p *track.Point) bool {
 	return p.Lat >= b.south && p.Lat <= b.north && p.Lng >= b.west && p.Lng <= b.east
 }
