@@ -78,7 +78,7 @@ type Offer struct {
 	PerPerson  int               `json:"per_person"`      // coupons a person may ever get; 0: without limit
 	Validity   time.Duration     `json:"validity,omitempty"`
 	ValidUntil time.Time         `json:"valid_until,omitzero"` // the earlier of the two ends a coupon
-	// AnyStore lets the coupon be redeemed in every store of the brand; else only in the store of its moment.
+	// AnyStore lets the coupon be redeemed in every store of the brand; else only in those of the trigger.
 	AnyStore bool `json:"any_store,omitempty"`
 }
 

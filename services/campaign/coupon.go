@@ -15,7 +15,7 @@ type Coupon struct {
 	CampaignID uuid.UUID
 	Code       string      // 12 characters of Crockford base 32 (60 random bits), shown to a till
 	Block      uuid.UUID   // the stock block it was issued from; zero without a stock limit
-	Stores     []uuid.UUID // where it is valid; empty: in every store of the brand
+	Stores     []uuid.UUID // where it is valid; empty: where Campaign.ValidIn says
 	Title      string
 	IssuedAt   time.Time
 	ExpiresAt  time.Time

@@ -98,9 +98,7 @@ func (j *judged) newCoupon() *Coupon {
 		IssuedAt:   j.Now,
 		ExpiresAt:  o.expiry(j.Now),
 	}
-	if s := j.moment.Store; s != nil && !o.AnyStore {
-		c.Stores = []uuid.UUID{s.ID}
-	}
+	c.Stores = j.campaign.namedStores()
 	return c
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/services/store"
 )
 
 // alphabet is Crockford's base 32 (crockford.com/base32): no I, L, O or U.
@@ -93,4 +95,26 @@ func CheckRedeem(c *Coupon, storeID uuid.UUID, now time.Time) error {
 		return ErrWrongStore
 	}
 	return nil
+}
+
+// maxNamed is how many stores a coupon names itself; where a campaign has more, or names them by tag, its trigger is
+// asked at the till.
+const maxNamed = 64
+
+// namedStores are the stores that a coupon of the campaign names: never the one where it was won.
+func (c *Campaign) namedStores() []uuid.UUID {
+	if c.Offer.AnyStore || len(c.Trigger.Tags) > 0 || len(c.Trigger.Stores) > maxNamed {
+		return nil
+	}
+	return slices.Clone(c.Trigger.Stores)
+}
+
+// ValidIn tells whether coupons of the campaign that name no stores are valid in a store: in every one of the brand's,
+// or in those the trigger names.
+func (c *Campaign) ValidIn(s *store.Store) bool {
+	t := &c.Trigger
+	if c.Offer == nil || c.Offer.AnyStore || len(t.Stores) == 0 && len(t.Tags) == 0 {
+		return true
+	}
+	return slices.Contains(t.Stores, s.ID) || slices.ContainsFunc(t.Tags, func(tag string) bool { return slices.Contains(s.Tags, tag) })
 }

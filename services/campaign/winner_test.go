@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"github.com/wantgo/wantgo/services/store"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func TestWinnerFillsTheResult(t *testing.T) {
 	}, d)
 	require.Equal(t, &Coupon{
 		ID: id(1002), BrandID: id(1), PersonID: id(2), OfferID: id(50), CampaignID: id(40), Code: "7K3M9QXR2TVW",
-		Block: id(777), Stores: []uuid.UUID{id(20)}, Title: "라떼 30% 쿠폰", IssuedAt: noon, ExpiresAt: noon.Add(2 * time.Hour),
+		Block: id(777), Title: "라떼 30% 쿠폰", IssuedAt: noon, ExpiresAt: noon.Add(2 * time.Hour),
 	}, r.Coupon)
 	require.Equal(t, &cap.Entry{
 		NotificationID: id(1003), At: noon, Campaign: id(40), Store: id(20), Channel: ChannelPush, Tags: []string{"coffee"},
@@ -49,6 +50,15 @@ func TestCouponIsGoodWhereTheOfferSays(t *testing.T) {
 	s := open()
 	s.c.Offer.AnyStore = true
 	require.Empty(t, s.decide().Coupon.Stores)
+
+	s = open()
+	s.c.Trigger.Stores = []uuid.UUID{id(20), id(21)}
+	require.Equal(t, s.c.Trigger.Stores, s.decide().Coupon.Stores, "the stores the campaign names, not the one where it was won")
+	s.c.Trigger.Tags = []string{"cafe"}
+	require.Empty(t, s.decide().Coupon.Stores, "stores named by tag are asked for at the till")
+	require.True(t, s.c.ValidIn(&store.Store{ID: id(21)}))
+	require.True(t, s.c.ValidIn(&store.Store{ID: id(22), Tags: []string{"cafe"}}))
+	require.False(t, s.c.ValidIn(&store.Store{ID: id(22), Tags: []string{"bar"}}))
 
 	s = open()
 	s.c.Offer.ValidUntil = noon.Add(time.Minute)

@@ -41,7 +41,8 @@ func (e *Engine) KeyBySecret(secret string) (*brand.Key, error) {
 	return k, nil
 }
 
-// Device reads a device token. ErrExpired: it is genuine but over, by more than allowExpired.
+// Device reads a device token. ErrExpired: it is genuine but over, by more than allowExpired. ErrNotFound: it is
+// genuine, and the device is gone; the caller then says which it was.
 func (e *Engine) Device(ctx context.Context, token string, allowExpired time.Duration) (DeviceCaller, error) {
 	now := e.clock.Now()
 	t, err := e.keeper.Parse(token, now)
@@ -54,7 +55,7 @@ func (e *Engine) Device(ctx context.Context, token string, allowExpired time.Dur
 	}
 	k, serial, err := e.owner(ctx, t.Brand, t.Device)
 	if isNotFound(err) {
-		return DeviceCaller{}, ErrUnauthenticated
+		return DeviceCaller{BrandID: t.Brand, DeviceID: t.Device, Expired: expired}, err
 	}
 	if err != nil {
 		return DeviceCaller{}, err

@@ -176,12 +176,15 @@ func (t *brandTables) apply(id uuid.UUID, change CatalogueChange) ([]fenceChange
 		touched[f.ID] = struct{}{}
 	}
 	for i := range change.Campaigns {
-		t.putCampaign(&change.Campaigns[i])
-		whole = whole || t.changesDwell(&change.Campaigns[i])
+		c := &change.Campaigns[i]
+		whole = whole || t.changesDwell(c) || t.campaigns[c.ID] != nil && t.changesDwell(t.campaigns[c.ID])
+		t.putCampaign(c)
 	}
+	before := t.version
 	t.version = change.Version
 	v, err := t.compile(whole, slices.Collect(maps.Keys(touched)), len(change.Campaigns) > 0)
 	if err != nil {
+		t.version = before // decisions go on with the old view, and every round tries again
 		return nil, err
 	}
 	t.view.Store(v)

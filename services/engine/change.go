@@ -20,13 +20,15 @@ func (e *Engine) change(ctx context.Context, key PersonKey, s step) error {
 func (e *Engine) changeIn(ctx context.Context, key PersonKey, status PersonStatus, s step) error {
 	failed, err := e.together(ctx, []PersonKey{key}, func(turns map[PersonKey]*turn) error {
 		t := turns[key]
-		switch {
-		case t == nil:
+		if t == nil {
 			return fmt.Errorf("person: %w", ErrNotFound)
-		case t.p.status != status:
-			return ErrGone
 		}
-		return t.do(s)
+		return t.do(func(t *turn) error {
+			if t.p.status != status { // asked at every try
+				return ErrGone
+			}
+			return s(t)
+		})
 	})
 	if err != nil {
 		return err
@@ -68,10 +70,14 @@ func (t *turn) current() audience.Profile {
 // be handed out is withdrawn too.
 func (t *turn) leaveEverywhere(reason presence.Reason, cancel string) {
 	now := t.e.clock.Now().UnixMilli()
+	for i := range t.p.devices {
+		t.p.hot.deviceOf(t.p.devices[i].ID)
+	}
 	for _, d := range t.p.hot.devices {
 		t.touch(d)
 		t.endAll(d, now, reason, nil)
 		d.presence.Forget()
+		d.presence.ClosedAt = max(d.presence.ClosedAt, now) // tokens from before are not taken any more
 	}
 	t.write.CancelDeliveries = cancel
 	t.dirty = true
@@ -89,6 +95,7 @@ func (e *Engine) endVisitsOf(ctx context.Context, c fenceChange) error {
 			return err
 		}
 		after = keys[len(keys)-1].PersonID
+		e.reread(keys)
 		failed, err := e.together(ctx, keys, func(turns map[PersonKey]*turn) error {
 			for _, t := range turns {
 				if err := t.do(leaveStep(presence.ID(c.fenceID), reason)); err != nil {
@@ -106,8 +113,19 @@ func (e *Engine) endVisitsOf(ctx context.Context, c fenceChange) error {
 	}
 }
 
+// reread makes the next use of people read their rows: the database knows something of them that this node's copies
+// may not.
+func (e *Engine) reread(keys []PersonKey) {
+	for _, k := range keys {
+		e.copies.forget(k)
+	}
+}
+
 func leaveStep(fence presence.ID, reason presence.Reason) step {
 	return func(t *turn) error {
+		if t.p.status != PersonActive {
+			return nil
+		}
 		for _, d := range t.p.hot.devices {
 			if d.stay(fence) != nil {
 				t.touch(d)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,11 @@ type committer struct {
 	queue   chan *pendingWrite
 	timeout time.Duration
 	metrics *Metrics
+	closed  chan struct{} // nobody commits any more
 }
+
+// errClosed is answered for what came after the last committer ended. It was not written.
+var errClosed = errors.New("the engine is closed")
 
 type pendingWrite struct {
 	write *PersonWrite
@@ -32,7 +37,7 @@ type writeResult struct {
 }
 
 func newCommitter(people People, m *Metrics) *committer {
-	return &committer{people: people, queue: make(chan *pendingWrite, 4096), timeout: 15 * time.Second, metrics: m}
+	return &committer{people: people, queue: make(chan *pendingWrite, 4096), timeout: 15 * time.Second, metrics: m, closed: make(chan struct{})}
 }
 
 // run commits until ctx ends and the queue is empty. Several may run at once.
@@ -53,7 +58,7 @@ func (c *committer) run(ctx context.Context) {
 		}
 		var group []*pendingWrite
 		group, held = c.gather(first)
-		c.commit(group)
+		c.commit(group, false)
 	}
 }
 
@@ -85,12 +90,31 @@ func (c *committer) submit(ctx context.Context, w *PersonWrite) (<-chan writeRes
 		return p.done, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-c.closed:
+		return nil, errClosed
+	}
+}
+
+// wait is the result of a submitted write.
+func (c *committer) wait(done <-chan writeResult) writeResult {
+	select {
+	case r := <-done:
+		return r
+	case <-c.closed:
+	}
+	select {
+	case r := <-done: // settled by the last committer
+		return r
+	default:
+		return writeResult{err: errClosed}
 	}
 }
 
 // commit writes a group. On an error it halves: one faulty person costs nobody else, and a lost connection is
 // settled by asking which of the writes the rows carry.
-func (c *committer) commit(group []*pendingWrite) {
+//
+// again says that the writes were sent before and nothing is known of it: one that loses now may have lost to itself.
+func (c *committer) commit(group []*pendingWrite, again bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
 	writes := make([]PersonWrite, len(group))
@@ -100,6 +124,14 @@ func (c *committer) commit(group []*pendingWrite) {
 	started := time.Now()
 	committed, err := c.people.Commit(ctx, writes)
 	c.metrics.committed(len(group), time.Since(started), err)
+	if err == nil && again && slices.Contains(committed, false) {
+		var earlier []bool
+		if earlier, err = c.people.Committed(ctx, writes); err == nil {
+			for i := range committed {
+				committed[i] = committed[i] || earlier[i]
+			}
+		}
+	}
 	if err == nil {
 		for i, p := range group {
 			p.done <- writeResult{committed: committed[i]}
@@ -133,9 +165,9 @@ func (c *committer) settle(group []*pendingWrite, writes []PersonWrite, cause er
 	case len(rest) == 1 && len(group) == 1:
 		rest[0].done <- writeResult{err: fmt.Errorf("commit: %w", cause)}
 	case len(rest) == 1:
-		c.commit(rest)
+		c.commit(rest, true)
 	default:
-		c.commit(rest[:len(rest)/2])
-		c.commit(rest[len(rest)/2:])
+		c.commit(rest[:len(rest)/2], true)
+		c.commit(rest[len(rest)/2:], true)
 	}
 }

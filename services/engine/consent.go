@@ -30,6 +30,11 @@ func (e *Engine) RecordConsents(ctx context.Context, brandID, deviceID uuid.UUID
 	var standing map[audience.Purpose]audience.Standing
 	_, err := e.changeOf(ctx, brandID, deviceID, func(t *turn) error {
 		p := t.current()
+		list, err := e.unknownConsents(t, list)
+		if err != nil || len(list) == 0 {
+			standing = p.Consents
+			return err
+		}
 		before := t.p.profile
 		for i, fault := range p.ApplyAll(list) {
 			if fault != nil {
@@ -46,10 +51,31 @@ func (e *Engine) RecordConsents(ctx context.Context, brandID, deviceID uuid.UUID
 	return standing, err
 }
 
+// unknownConsents leaves out events that stand in the ledger already: a call that got no answer is made again.
+func (e *Engine) unknownConsents(t *turn, list []audience.ConsentEvent) ([]audience.ConsentEvent, error) {
+	known, err := e.people.Consents(t.ctx, t.p.key)
+	if err != nil {
+		return nil, fmt.Errorf("consents: %w", err)
+	}
+	ids := make(map[uuid.UUID]struct{}, len(known))
+	for i := range known {
+		ids[known[i].ID] = struct{}{}
+	}
+	fresh := make([]audience.ConsentEvent, 0, len(list))
+	for _, c := range list {
+		if _, again := ids[c.ID]; !again {
+			ids[c.ID] = struct{}{}
+			fresh = append(fresh, c)
+		}
+	}
+	return fresh, nil
+}
+
 // withdrawn acts on consents that stood before and do no longer.
 func (t *turn) withdrawn(before, after *audience.Profile) {
 	if before.Consented(audience.LocUse) && !after.Consented(audience.LocUse) {
 		t.leaveEverywhere(presence.ConsentWithdrawn, "LOCATION_NOT_CONSENTED")
+		t.write.Revoke = "withdrawn"
 		t.p.hot.usedUntil, t.p.hot.cell, t.p.hot.cellAt = 0, 0, 0
 	}
 	if before.Consented(audience.AdPush) && !after.Consented(audience.AdPush) {

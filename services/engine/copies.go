@@ -49,6 +49,15 @@ func (c *copies) forget(key PersonKey) (devices []uuid.UUID) {
 	return devices
 }
 
+// outdate makes the next use read the row again if the copy is older than a version that is known to exist.
+func (c *copies) outdate(key PersonKey, version int64) {
+	if p, ok := c.people.Peek(key); ok {
+		p.mu.Lock()
+		p.loaded = p.loaded && p.version >= version
+		p.mu.Unlock()
+	}
+}
+
 // drop forgets a person with everything carried.
 func (c *copies) drop(key PersonKey) {
 	if p, ok := c.people.Peek(key); ok {

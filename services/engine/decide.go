@@ -9,6 +9,7 @@ import (
 
 	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher/cap"
+	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/campaign"
 )
 
@@ -150,6 +151,9 @@ func (t *turn) decideTimed(now time.Time, answer *Answer) error {
 	}
 	moments := t.timed
 	t.timed = nil
+	if ok, _ := audience.MayLocate(&t.p.profile, t.v.brand, now); !ok {
+		return nil // the visit is told, but nothing comes of it: no ping would be looked at now either
+	}
 	result, err := t.decide(moments, now)
 	if err != nil || result == nil {
 		return err

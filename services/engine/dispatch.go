@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -155,7 +156,8 @@ func (e *Engine) DeliveryEnded(ctx context.Context, d *pusher.Delivery, end push
 	if !end.SurelyNotReceived || end.State == pusher.Accepted {
 		return
 	}
-	if err := e.release(ctx, PersonKey{d.BrandID, d.PersonID}, d.Notification.ID); err != nil && !isNotFound(err) {
+	err := e.release(ctx, PersonKey{d.BrandID, d.PersonID}, d.Notification.ID)
+	if err != nil && !isNotFound(err) && !errors.Is(err, ErrGone) { // handed over or erased: the room stays taken
 		e.log.Error("room in the caps could not be given back", "brand", d.BrandID, "person", d.PersonID,
 			"notification", d.Notification.ID, "error", err)
 	}
@@ -179,7 +181,8 @@ func (e *Engine) release(ctx context.Context, key PersonKey, notification uuid.U
 	return e.change(ctx, key, func(t *turn) error {
 		entries := slices.Clone(t.p.hot.entries)
 		for i := range entries {
-			if entries[i].NotificationID == notification && !entries[i].Released {
+			// What was in the answer to a phone in use may have been read, whatever became of the push behind it.
+			if entries[i].NotificationID == notification && !entries[i].Released && entries[i].Channel != campaign.ChannelInApp {
 				entries[i].Released = true
 				t.dirty = true
 			}

@@ -42,7 +42,7 @@ type Config struct {
 	Observer pusher.Observer
 	// People bounds the copies of people in memory; default 200,000.
 	People int
-	// Committers is how many statements may run at once; default 2.
+	// Committers is how many statements may run at once; default 3.
 	Committers int
 	// AllowUnsignedIdentity takes unsigned JWTs in IdentifyPerson: for the demo only.
 	AllowUnsignedIdentity bool
@@ -73,10 +73,12 @@ type Engine struct {
 	dispatcher *pusher.Dispatcher
 	unsigned   bool
 	epoch      atomic.Pointer[string]
-	revokedAt  time.Time // database time up to which revocations were read
+	revokedAt  time.Time               // database time up to which revocations were read
+	revoked    map[Revocation]struct{} // those of the overlap that were followed
 	draining   atomic.Bool
 	stopCommit context.CancelFunc
 	commits    sync.WaitGroup
+	closing    sync.Once
 }
 
 // New makes a node and loads what every decision needs: the catalogue, the epoch and, unless the clock is virtual, the
@@ -89,7 +91,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 		c.People = 200_000
 	}
 	if c.Committers == 0 {
-		c.Committers = 2
+		c.Committers = 3
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -216,6 +218,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	e.stopCommit()
 	e.commits.Wait()
+	e.closing.Do(func() { close(e.committer.closed) })
 	return err
 }
 

@@ -80,7 +80,8 @@ func (t *turn) visit(d *deviceState, tr *presence.Transition) {
 	switch tr.Kind {
 	case presence.Entered:
 		t.write.Opened = append(t.write.Opened, v)
-	case presence.Exited:
+	case presence.Exited: // what opened and closed in one write was never open
+		t.write.Opened = slices.DeleteFunc(t.write.Opened, func(o OpenVisit) bool { return o.DeviceID == v.DeviceID && o.FenceID == v.FenceID })
 		t.write.Closed = append(t.write.Closed, v)
 	}
 }
@@ -101,10 +102,11 @@ func told(place *Place, fv *fenceView) TransitionAnswer {
 
 // end closes one stay for a reason of ours: a fact, but no moment.
 func (t *turn) end(d *deviceState, fence presence.ID, at int64, reason presence.Reason, answer *Answer) {
+	revision := d.presence.Revision
 	for _, tr := range d.presence.End(fence, at, reason, nil) {
 		t.fact(d, &tr, t.nowMillis(), nil, false, answer, nil)
 	}
-	t.dirty = true
+	t.dirty = t.dirty || d.presence.Revision != revision
 }
 
 func (t *turn) endAll(d *deviceState, at int64, reason presence.Reason, answer *Answer) {

@@ -56,6 +56,10 @@ func (r *reporting) promise() error {
 	next = max(next, leastReport)
 	r.answer.NextReport = next
 	r.device.presence.PromisedBy = r.now + (next + promiseGrace).Milliseconds()
+	// A longer promise may let a dwell fall due by timer: that must outlive this node.
+	if due := r.due(); !due.IsZero() && (r.p.dueWritten.IsZero() || due.Before(r.p.dueWritten)) {
+		r.dirty = true
+	}
 	token, err := r.sealToken()
 	r.answer.Token = token
 	return err

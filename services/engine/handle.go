@@ -7,16 +7,57 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	statev1 "github.com/wantgo/wantgo/proto/wantgo/state/v1"
 )
 
 // Handle takes reports of one brand's devices, decides, commits and answers, in the order of the reports. Answers
 // stand in that order too; a report that is refused as a whole, or whose person could not be committed, has Err set
 // and costs no other. The error is a fault of ours that concerns all.
 func (e *Engine) Handle(ctx context.Context, brandID uuid.UUID, reports []Report) ([]Answer, error) {
-	answers := make([]Answer, len(reports))
 	if e.catalogue.view(brandID) == nil {
 		return nil, fmt.Errorf("brand: %w", ErrNotFound)
 	}
+	answers, err := e.handle(ctx, brandID, reports)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.handleGone(ctx, brandID, reports, answers); err != nil {
+		return nil, err
+	}
+	for i := range answers {
+		e.metrics.answered(&answers[i])
+	}
+	e.noteSeen(ctx, brandID, reports, answers)
+	return answers, nil
+}
+
+// handleGone takes those reports again that met a copy of a person whose device had moved on: what the node believed
+// of them is forgotten by now.
+func (e *Engine) handleGone(ctx context.Context, brandID uuid.UUID, reports []Report, answers []Answer) error {
+	var gone []Report
+	var at []int
+	for i := range answers {
+		if errors.Is(answers[i].Err, ErrGone) {
+			gone, at = append(gone, reports[i]), append(at, i)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	again, err := e.handle(ctx, brandID, gone)
+	if err != nil {
+		return err
+	}
+	for i := range again {
+		answers[at[i]] = again[i]
+	}
+	return nil
+}
+
+func (e *Engine) handle(ctx context.Context, brandID uuid.UUID, reports []Report) ([]Answer, error) {
+	answers := make([]Answer, len(reports))
+	tokens := make([]*statev1.Token, len(reports))
 	owners, err := e.owners(ctx, brandID, reports)
 	if err != nil {
 		return nil, err
@@ -29,6 +70,9 @@ func (e *Engine) Handle(ctx context.Context, brandID uuid.UUID, reports []Report
 			answers[i].Err = ErrNotFound
 			continue
 		}
+		if tokens[i] = e.openToken(brandID, &reports[i]); tokens[i] != nil {
+			e.copies.outdate(k, tokens[i].Version)
+		}
 		if _, dup := seen[k]; !dup {
 			seen[k] = struct{}{}
 			keys = append(keys, k)
@@ -40,11 +84,12 @@ func (e *Engine) Handle(ctx context.Context, brandID uuid.UUID, reports []Report
 			if answers[i].Err != nil {
 				continue
 			}
-			if t == nil || !e.owns(t.p, reports[i].DeviceID) {
+			if t == nil {
 				answers[i].Err = ErrGone
+				e.owned.Remove(deviceKey{brandID, reports[i].DeviceID})
 				continue
 			}
-			if err := t.do(reportStep(&reports[i], &answers[i])); err != nil {
+			if err := t.do(reportStep(&reports[i], tokens[i], &answers[i])); err != nil {
 				return err
 			}
 		}
@@ -62,9 +107,7 @@ func (e *Engine) Handle(ctx context.Context, brandID uuid.UUID, reports []Report
 		if err := failed[owners[reports[i].DeviceID]]; err != nil && answers[i].Err == nil {
 			answers[i] = Answer{Err: err}
 		}
-		e.metrics.answered(&answers[i])
 	}
-	e.noteSeen(ctx, brandID, reports, answers)
 	return answers, nil
 }
 

@@ -74,6 +74,9 @@ func (e *Engine) becomes(ctx context.Context, d audience.Device, external string
 	case err != nil:
 		return d, err
 	}
+	if holder == d.PersonID { // claimed by an earlier call that was cut off
+		return d, e.bind(ctx, own, external)
+	}
 	if profile.ExternalID != "" { // a member's history is never given to another member
 		return e.moveDevice(ctx, d, holder)
 	}
@@ -123,7 +126,7 @@ func (e *Engine) finishGiving(ctx context.Context, from PersonKey) error {
 	}
 	e.copies.forget(from)
 	return e.changeIn(ctx, from, PersonGiving, func(t *turn) error {
-		t.write.Status = PersonSignpost
+		t.write.Status, t.write.Revoke = PersonSignpost, "moved"
 		t.dirty = true
 		return nil
 	})
@@ -206,7 +209,23 @@ func (e *Engine) freshPerson(ctx context.Context, d audience.Device) (audience.D
 	if err := e.directory.NewPerson(ctx, fresh, profile, state, stateMinWriter); err != nil {
 		return d, fmt.Errorf("new person: %w", err)
 	}
-	return e.moveDevice(ctx, d, fresh.PersonID)
+	if d, err = e.moveDevice(ctx, d, fresh.PersonID); err != nil {
+		return d, err
+	}
+	return d, e.announceMove(ctx, old)
+}
+
+// announceMove tells every node, after the directory has changed, that a device is no longer a person's: a node that read
+// the directory in between believes otherwise.
+func (e *Engine) announceMove(ctx context.Context, from PersonKey) error {
+	err := e.change(ctx, from, func(t *turn) error {
+		t.write.Revoke, t.dirty = "moved", true
+		return nil
+	})
+	if errors.Is(err, ErrGone) || isNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // Logout gives a device a fresh anonymous person and a new token; the earlier token no longer holds.
@@ -221,6 +240,20 @@ func (e *Engine) Logout(ctx context.Context, brandID, deviceID uuid.UUID) (token
 	return e.mint(d)
 }
 
+// eraseTaken erases the people whose history a person took over: they are the same human being.
+func (e *Engine) eraseTaken(ctx context.Context, brandID uuid.UUID, state []byte) error {
+	h, err := decodeHot(state)
+	if err != nil {
+		return err
+	}
+	for _, id := range h.takenFrom {
+		if _, _, err := e.Erase(ctx, brandID, id); err != nil && !isNotFound(err) {
+			return fmt.Errorf("a person taken over: %w", err)
+		}
+	}
+	return nil
+}
+
 // Erase removes a person: first the row refuses every other write, then every fact goes, then a tombstone with the
 // receipt is left. Repeating it after a fault completes it.
 func (e *Engine) Erase(ctx context.Context, brandID, personID uuid.UUID) (receipt uuid.UUID, at time.Time, err error) {
@@ -232,6 +265,10 @@ func (e *Engine) Erase(ctx context.Context, brandID, personID uuid.UUID) (receip
 	if len(rows) == 0 {
 		return uuid.Nil, time.Time{}, notFound("person")
 	}
+	if err := e.eraseTaken(ctx, brandID, rows[0].State); err != nil {
+		return uuid.Nil, time.Time{}, err
+	}
+	e.copies.forget(key)
 	if rows[0].Status != PersonErasing {
 		err = e.changeIn(ctx, key, rows[0].Status, func(t *turn) error {
 			t.write.Status, t.write.Revoke, t.write.CancelDeliveries = PersonErasing, "erased", "ERASED"
@@ -244,7 +281,10 @@ func (e *Engine) Erase(ctx context.Context, brandID, personID uuid.UUID) (receip
 	}
 	at = e.clock.Now()
 	receipt = newID(at)
-	if err := e.people.Erase(ctx, key, receipt, at); err != nil {
+	if err = e.people.Erase(ctx, key, receipt, at); err != nil {
+		err = e.people.Erase(ctx, key, receipt, at) // if it was done all the same, this keeps the first receipt
+	}
+	if err != nil {
 		return uuid.Nil, time.Time{}, fmt.Errorf("erase: %w", err)
 	}
 	for i := range rows[0].Devices {

@@ -68,6 +68,9 @@ func (e *Engine) measure(ctx context.Context) error {
 	if changed {
 		e.log.Warn("the database has another history; all copies are dropped")
 		e.copies.clear()
+		e.owned.Purge()
+		e.named.Purge()
+		e.stock.clear()
 	}
 	return err
 }
@@ -91,21 +94,61 @@ func (e *Engine) followCatalogue(ctx context.Context) error {
 	return err
 }
 
-// followRevocations drops copies of people whose consent, pause or owner changed on another node.
+// revocationOverlap is how far back revocations are read again: one becomes visible when its statement commits, which
+// may be that long after its time.
+const revocationOverlap = 30 * time.Second
+
+// followRevocations drops copies of people whose consent, pause, owner or device changed on another node, each once.
 func (e *Engine) followRevocations(ctx context.Context) error {
-	list, err := e.ground.Revocations(ctx, e.revokedAt.Add(-2*time.Second))
+	list, err := e.ground.Revocations(ctx, e.revokedAt.Add(-revocationOverlap))
 	if err != nil {
 		return err
 	}
+	seen := make(map[Revocation]struct{}, len(list))
+	moved := map[PersonKey]struct{}{}
 	for _, r := range list {
-		for _, device := range e.copies.forget(r.Key) {
-			e.owned.Remove(deviceKey{r.Key.BrandID, device})
+		r.At = r.At.UTC()
+		seen[r] = struct{}{}
+		if _, known := e.revoked[r]; known {
+			continue
+		}
+		switch r.Reason {
+		case "moved", "erased":
+			moved[r.Key] = struct{}{}
+			e.copies.drop(r.Key)
+		case "paused", "withdrawn": // what is carried holds positions
+			e.copies.drop(r.Key)
+		default:
+			e.copies.forget(r.Key)
 		}
 		if r.At.After(e.revokedAt) {
 			e.revokedAt = r.At
 		}
 	}
+	e.revoked = seen
+	e.disown(moved)
 	return nil
+}
+
+// disown forgets whose the devices of people are that gave devices away.
+func (e *Engine) disown(moved map[PersonKey]struct{}) {
+	if len(moved) == 0 {
+		return
+	}
+	for _, k := range e.owned.Keys() {
+		if o, ok := e.owned.Peek(k); ok {
+			if _, gone := moved[o.key]; gone {
+				e.owned.Remove(k)
+			}
+		}
+	}
+	for _, k := range e.named.Keys() {
+		if d, ok := e.named.Peek(k); ok {
+			if _, gone := moved[PersonKey{d.BrandID, d.PersonID}]; gone {
+				e.named.Remove(k)
+			}
+		}
+	}
 }
 
 func (e *Engine) keepStock(ctx context.Context) error {

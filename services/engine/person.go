@@ -15,16 +15,18 @@ import (
 
 // person is a node's copy of one person's row. It is used under its lock only; whoever holds the lock decides.
 type person struct {
-	mu        sync.Mutex
-	key       PersonKey
-	loaded    bool
-	loadedAt  time.Time
-	version   int64
-	status    PersonStatus
-	successor uuid.UUID
-	profile   audience.Profile
-	devices   []audience.Device
-	hot       hot
+	mu       sync.Mutex
+	key      PersonKey
+	loaded   bool
+	loadedAt time.Time
+	// dueWritten is when the row's state says that the person is due: what the row itself says is no later.
+	dueWritten time.Time
+	version    int64
+	status     PersonStatus
+	successor  uuid.UUID
+	profile    audience.Profile
+	devices    []audience.Device
+	hot        hot
 }
 
 // hot is what a person's row keeps for decisions. Its slices and maps are replaced, never changed in place, so that

@@ -11,6 +11,7 @@ import (
 	"github.com/wantgo/wantgo/geo"
 	"github.com/wantgo/wantgo/geo/index"
 	"github.com/wantgo/wantgo/geo/presence"
+	statev1 "github.com/wantgo/wantgo/proto/wantgo/state/v1"
 	"github.com/wantgo/wantgo/services/campaign"
 )
 
@@ -23,12 +24,17 @@ const (
 	sensitiveGrowth = 25
 )
 
-var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+// The times of observation that make sense at all. latest keeps a correction from overflowing.
+var (
+	earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	latest   = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMilli()
+)
 
 // reporting is one report on its way through a turn.
 type reporting struct {
 	*turn
 	report     *Report
+	token      *statev1.Token // nil: none that is worth anything
 	answer     *Answer
 	device     *deviceState
 	now        int64 // ms: when the report was received
@@ -37,10 +43,14 @@ type reporting struct {
 	sorted     []int
 }
 
-func reportStep(report *Report, answer *Answer) step {
+func reportStep(report *Report, token *statev1.Token, answer *Answer) step {
 	return func(t *turn) error {
+		if !t.e.owns(t.p, report.DeviceID) { // asked at every try: a lost race may have been against a login or an erasure
+			*answer = Answer{Err: ErrGone}
+			return nil
+		}
 		*answer = Answer{Pings: make([]PingAnswer, len(report.Pings))}
-		r := &reporting{turn: t, report: report, answer: answer, now: report.Received.UnixMilli()}
+		r := &reporting{turn: t, report: report, token: token, answer: answer, now: report.Received.UnixMilli()}
 		if !report.SentAt.IsZero() {
 			r.correction = r.now - report.SentAt.UnixMilli()
 		}
@@ -51,13 +61,17 @@ func reportStep(report *Report, answer *Answer) step {
 func (r *reporting) run() error {
 	r.device = r.p.hot.deviceOf(r.report.DeviceID)
 	r.touch(r.device)
-	r.takeToken()
+	gate := r.mayLook()
+	if gate == "" {
+		r.takeToken()
+	} else {
+		r.device.presence.Forget() // who may not be looked at is not remembered either, and gets no token
+	}
 	repeatsUpTo := r.repeats()
 	r.tick(r.device, r.now, r.answer)
 	if err := r.decideTimed(time.UnixMilli(r.now).UTC(), r.answer); err != nil {
 		return err
 	}
-	gate := r.mayLook()
 	for place, i := range r.order() {
 		ping := &r.report.Pings[i]
 		verdict, late := r.refuse(ping), false
@@ -127,7 +141,7 @@ func (r *reporting) refuse(p *Ping) Verdict {
 		return InvalidAccuracy
 	case p.Speed < 0 || math.IsInf(p.Speed, 0):
 		return InvalidSpeed
-	case p.At < earliest:
+	case p.At <= 0 || p.At > latest || p.At+r.correction < earliest:
 		return InvalidTime
 	case p.At+r.correction > r.now+maxSkew.Milliseconds():
 		return FromTheFuture
@@ -197,8 +211,8 @@ func (r *reporting) match(p *Ping) {
 func (r *reporting) candidate(f *index.Fence, place geo.Point, inside bool) presence.Candidate {
 	fv := f.Value.(*fenceView)
 	c := presence.Candidate{Fence: f.ID, Inside: inside, Radius: fv.circle, Rules: &fv.rules}
-	if len(fv.later) > 0 {
-		c.Rules = fv.rulesAt(r.device.stay(f.ID))
+	if s := r.device.stay(f.ID); s != nil {
+		c.Rules = fv.rulesAt(s)
 	}
 	if fv.rules.Policy != presence.Exact {
 		c.Gap = f.Shape.Gap(place)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -122,8 +123,20 @@ func (e *Engine) PutPushAddress(ctx context.Context, brandID, deviceID uuid.UUID
 	if _, err := e.directory.PutDevice(ctx, d); err != nil {
 		return fmt.Errorf("device: %w", err)
 	}
-	e.copies.forget(PersonKey{brandID, d.PersonID})
-	return nil
+	return e.announceDevice(ctx, PersonKey{brandID, d.PersonID})
+}
+
+// announceDevice makes every node read a person's devices again: whether one can be reached is part of a decision.
+func (e *Engine) announceDevice(ctx context.Context, key PersonKey) error {
+	e.copies.forget(key)
+	err := e.change(ctx, key, func(t *turn) error {
+		t.write.Revoke, t.dirty = "device", true
+		return nil
+	})
+	if errors.Is(err, ErrGone) {
+		return nil
+	}
+	return err
 }
 
 // DevicesByExternalID finds devices by a backend's names for them; unknown ones are left out.

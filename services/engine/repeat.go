@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -19,6 +22,11 @@ func (r *reporting) answerAgain(upTo int) error {
 	if err != nil {
 		return fmt.Errorf("facts of repeated pings: %w", err)
 	}
+	// As they were told: ping by ping, exits before enters before dwells.
+	slices.SortStableFunc(places, func(a, b Place) int {
+		return cmp.Or(cmp.Compare(slices.Index(pings, a.PingID), slices.Index(pings, b.PingID)),
+			cmp.Compare(a.Kind, b.Kind), bytes.Compare(a.FenceID[:], b.FenceID[:]))
+	})
 	again := make([]TransitionAnswer, 0, len(places))
 	for i := range places {
 		var fv *fenceView

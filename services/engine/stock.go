@@ -72,6 +72,14 @@ func (s *stockroom) look(offer uuid.UUID) (b *heldBlock, known bool) {
 	return nil, empty && now.Sub(said) < stockMemory
 }
 
+// clear forgets every block: their leases run out.
+func (s *stockroom) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.held)
+	clear(s.empty)
+}
+
 func (s *stockroom) giveBack(taken []stockTake) {
 	if len(taken) == 0 {
 		return

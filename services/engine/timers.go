@@ -118,7 +118,7 @@ func (e *Engine) Advance(ctx context.Context, to time.Time) ([]Elapsed, error) {
 		if len(keys) == 0 {
 			return all, nil
 		}
-		elapsed, err := e.elapse(ctx, keys, to)
+		elapsed, err := e.elapse(ctx, keys, to, false)
 		all = append(all, elapsed...)
 		if err != nil {
 			for _, k := range keys {
@@ -130,7 +130,8 @@ func (e *Engine) Advance(ctx context.Context, to time.Time) ([]Elapsed, error) {
 }
 
 // elapse ticks some people up to a time.
-func (e *Engine) elapse(ctx context.Context, keys []PersonKey, to time.Time) ([]Elapsed, error) {
+// swept says that the rows themselves said so: one that is not due after all gets its later time written, or it would be found again and again.
+func (e *Engine) elapse(ctx context.Context, keys []PersonKey, to time.Time, swept bool) ([]Elapsed, error) {
 	results := map[PersonKey]*[]Elapsed{}
 	failed, err := e.together(ctx, keys, func(turns map[PersonKey]*turn) error {
 		for _, k := range keys {
@@ -139,7 +140,7 @@ func (e *Engine) elapse(ctx context.Context, keys []PersonKey, to time.Time) ([]
 				continue
 			}
 			results[k] = &[]Elapsed{}
-			if err := t.do(tickStep(to, results[k])); err != nil {
+			if err := t.do(tickStep(to, swept, results[k])); err != nil {
 				return err
 			}
 			if !t.dirty {
@@ -164,9 +165,13 @@ func (e *Engine) elapse(ctx context.Context, keys []PersonKey, to time.Time) ([]
 	return all, nil
 }
 
-func tickStep(to time.Time, out *[]Elapsed) step {
+func tickStep(to time.Time, swept bool, out *[]Elapsed) step {
 	return func(t *turn) error {
 		*out = (*out)[:0]
+		if t.p.status != PersonActive {
+			return nil
+		}
+		t.dirty = t.dirty || swept
 		for _, d := range t.p.hot.devices {
 			var answer Answer
 			t.tick(d, to.UnixMilli(), &answer)
@@ -193,7 +198,8 @@ func (e *Engine) sweep(ctx context.Context, overdue time.Duration) error {
 	}
 	for len(keys) > 0 {
 		n := min(len(keys), maxGroup)
-		if _, err := e.elapse(ctx, keys[:n], now); err != nil {
+		e.reread(keys[:n])
+		if _, err := e.elapse(ctx, keys[:n], now, true); err != nil {
 			return err
 		}
 		keys = keys[n:]

@@ -8,8 +8,10 @@ import (
 	"slices"
 )
 
-// maxTries is how often a turn is taken again after losing its race, before the caller is told to come back.
-const maxTries = 24
+// maxTries is how often a turn is taken again after losing its race, before the caller is told to come back. Two nodes
+// that decide about one person at once are not fair to each other: the winner goes on from its own copy while the
+// loser reads, so a loser may have to wait until the other has no more.
+const maxTries = 500
 
 // ErrBusy is answered when a person's row kept moving on under every try.
 var ErrBusy = errors.New("the person's row is contended; try again")
@@ -106,20 +108,30 @@ func (e *Engine) load(ctx context.Context, held []*person, missing []PersonKey) 
 			e.log.Error("a person's state cannot be read", "brand", p.key.BrandID, "person", p.key.PersonID, "error", err)
 			continue
 		}
-		fresh.keepCarried(&p.hot)
+		if row.MinWriter > stateMinWriter {
+			e.log.Error("a person's state is of a newer release: this node must not write it", "brand", p.key.BrandID, "person", p.key.PersonID)
+			continue
+		}
+		carried := p.hot
 		p.hot, p.version, p.status, p.successor = fresh, row.Version, row.Status, row.SuccessorID
 		p.profile, p.devices, p.loaded, p.loadedAt = row.Profile, row.Devices, true, now
+		p.dueWritten = e.dueNow(p)
+		p.hot.keepCarried(&carried)
 		e.holdTimer(p)
 	}
 	return nil
 }
 
-// keepCarried takes over what only memory knows from an older copy of the same person.
+// keepCarried takes over what only memory knows from an older copy of the same person. Where the row has heard a
+// device later than the copy, or its stays changed elsewhere, the copy's evidence is about what is past.
 func (h *hot) keepCarried(old *hot) {
 	for _, d := range h.devices {
-		if o := old.device(d.id); o != nil {
-			d.presence.Carried = o.presence.Clone().Carried
+		o := old.device(d.id)
+		if o == nil || o.presence.LastHeard < d.presence.LastHeard || o.presence.Revision != d.presence.Revision {
+			continue
 		}
+		d.presence.Carried = o.presence.Clone().Carried
+		d.presence.LastHeard, d.presence.PromisedBy = o.presence.LastHeard, o.presence.PromisedBy
 	}
 	for _, o := range old.devices {
 		if h.device(o.id) == nil {
@@ -159,7 +171,7 @@ func (e *Engine) commitOnce(ctx context.Context, turns []*turn, try int, failed 
 		if results[i] == nil {
 			continue
 		}
-		r := <-results[i]
+		r := e.committer.wait(results[i])
 		switch {
 		case r.committed:
 			t.adopt()
@@ -194,8 +206,12 @@ func (t *turn) retake(try int, failed map[PersonKey]error) bool {
 		failed[t.p.key] = ErrBusy
 		return false
 	}
-	if err := t.e.load(t.ctx, []*person{t.p}, []PersonKey{t.p.key}); err != nil || !t.p.loaded {
-		failed[t.p.key] = errors.Join(err, ErrGone)
+	switch err := t.e.load(t.ctx, []*person{t.p}, []PersonKey{t.p.key}); {
+	case err != nil:
+		failed[t.p.key] = err
+		return false
+	case !t.p.loaded:
+		failed[t.p.key] = ErrGone
 		return false
 	}
 	t.undo.states = t.undo.states[:0]

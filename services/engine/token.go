@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	statev1 "github.com/wantgo/wantgo/proto/wantgo/state/v1"
@@ -10,29 +11,48 @@ import (
 // maxToken is the largest token that is looked at, bytes.
 const maxToken = 8 << 10
 
-// takeToken gives the device's state what the phone brought back, when that is newer than what this node carries:
-// the phone was served elsewhere meanwhile, or this node was started since. A token that cannot be opened, or is of
-// another device or another history of the database, is worth nothing and does no harm.
-func (r *reporting) takeToken() {
-	if len(r.report.Token) == 0 || len(r.report.Token) > maxToken {
-		return
+// openToken reads what the phone brought back. A token that cannot be opened, or is of another device or another
+// history of the database, is worth nothing and does no harm: nil.
+func (e *Engine) openToken(brandID uuid.UUID, report *Report) *statev1.Token {
+	if len(report.Token) == 0 {
+		return nil
 	}
-	plain, err := r.e.keeper.Open(seal.PresenceToken, r.report.Token, r.p.key.BrandID[:], r.device.id[:])
+	if len(report.Token) > maxToken {
+		e.metrics.tokenRefused()
+		return nil
+	}
+	plain, err := e.keeper.Open(seal.PresenceToken, report.Token, brandID[:], report.DeviceID[:])
 	if err != nil {
-		r.e.metrics.tokenRefused()
-		return
+		e.metrics.tokenRefused()
+		return nil
 	}
 	var m statev1.Token
-	if proto.Unmarshal(plain, &m) != nil || m.Epoch != r.e.Epoch() || idFrom(m.DeviceId) != r.device.id {
+	if proto.Unmarshal(plain, &m) != nil || m.Epoch != e.Epoch() || idFrom(m.DeviceId) != report.DeviceID {
+		e.metrics.tokenRefused()
+		return nil
+	}
+	return &m
+}
+
+// takeToken gives the device's state what the phone brought back, when that is newer than what this node carries: the
+// phone was served elsewhere meanwhile, or this node was started since. A token from before the row's last word on
+// the device is too old: its evidence may be about an entry that has been told, or its positions from before a pause.
+func (r *reporting) takeToken() {
+	if r.token == nil {
+		return
+	}
+	p := &r.device.presence
+	if _, at, ok := p.Last(); ok && max(at, p.LastHeard) >= r.token.ObservedMs {
+		return
+	}
+	if r.token.Version < r.p.version && r.token.ObservedMs <= max(p.ClosedAt, r.device.heardWritten-1) {
+		return
+	}
+	if err := p.UnmarshalCarried(r.token.Carried); err != nil {
 		r.e.metrics.tokenRefused()
 		return
 	}
-	if _, at, ok := r.device.presence.Last(); ok && at >= m.ObservedMs {
-		return
-	}
-	if err := r.device.presence.UnmarshalCarried(m.Carried); err != nil {
-		r.e.metrics.tokenRefused()
-	}
+	p.LastHeard = max(p.LastHeard, r.token.ObservedMs)
 }
 
 // sealToken makes the token for the phone's next report. A state that carries nothing needs none.
@@ -41,8 +61,12 @@ func (r *reporting) sealToken() ([]byte, error) {
 	if !ok || r.report.Import {
 		return nil, nil
 	}
+	version := r.p.version
+	if r.dirty {
+		version++
+	}
 	plain, err := proto.Marshal(&statev1.Token{
-		DeviceId: bytesOf(r.device.id), Version: r.p.version, Epoch: r.e.Epoch(), ObservedMs: at,
+		DeviceId: bytesOf(r.device.id), Version: version, Epoch: r.e.Epoch(), ObservedMs: max(at, r.device.presence.LastHeard),
 		Carried: r.device.presence.MarshalCarried(),
 	})
 	if err != nil {

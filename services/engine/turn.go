@@ -108,6 +108,14 @@ func (t *turn) seal(now time.Time) error {
 // due is when this person's next timer falls; zero: none.
 func (t *turn) due() time.Time { return dueOf(t.p, t.v) }
 
+// dueNow is when a person is due by the state in hand; zero: not at all.
+func (e *Engine) dueNow(p *person) time.Time {
+	if v := e.catalogue.view(p.key.BrandID); v != nil {
+		return dueOf(p, v)
+	}
+	return time.Time{}
+}
+
 func dueOf(p *person, v *view) time.Time {
 	first := int64(0)
 	for _, d := range p.hot.devices {
@@ -123,10 +131,8 @@ func dueOf(p *person, v *view) time.Time {
 
 // holdTimer notes when a person just read is due, so that this node acts on time and not only the sweep.
 func (e *Engine) holdTimer(p *person) {
-	if v := e.catalogue.view(p.key.BrandID); v != nil && p.status == PersonActive {
-		if due := dueOf(p, v); !due.IsZero() {
-			e.timers.hold(p.key, due)
-		}
+	if due := e.dueNow(p); !due.IsZero() && p.status == PersonActive {
+		e.timers.hold(p.key, due)
 	}
 }
 
@@ -152,5 +158,6 @@ func (t *turn) adopt() {
 	for _, s := range t.undo.states {
 		s.device.heardWritten = s.device.presence.LastHeard
 	}
+	t.p.dueWritten = t.write.DueAt
 	t.e.timers.hold(t.p.key, t.write.DueAt)
 }

@@ -156,17 +156,25 @@ func (t *brandTables) indexed(v *view, f *store.Fence) *index.Fence {
 	return &index.Fence{ID: f.ID, Shape: f.Shape(), Value: fv}
 }
 
-// rulesAt are the rules for a stay: those of the dwell time it waits for, or was last told of.
+// rulesAt are the rules for a stay: those of the dwell time it waits for, or was last told of. A stay that waits for a
+// later dwell than the least was told of the least already: if nobody asks for the later one any more it goes on
+// waiting for it, rather than be told of the least again.
 func (fv *fenceView) rulesAt(stay *presence.Stay) *presence.Rules {
-	if stay != nil && len(fv.later) > 0 {
-		armed := time.Duration(stay.DwellAt-stay.Since) * time.Millisecond
-		for i := range fv.later {
-			if fv.later[i].Dwell == armed {
-				return &fv.later[i]
-			}
+	if stay == nil || stay.DwellAt == 0 {
+		return &fv.rules
+	}
+	armed := time.Duration(stay.DwellAt-stay.Since) * time.Millisecond
+	if armed <= fv.rules.Dwell || fv.rules.Dwell == 0 {
+		return &fv.rules
+	}
+	for i := range fv.later {
+		if fv.later[i].Dwell == armed {
+			return &fv.later[i]
 		}
 	}
-	return &fv.rules
+	waiting := fv.rules
+	waiting.Dwell = armed
+	return &waiting
 }
 
 // horizon is the least time in which a ping can bring about a timer that did not exist before; 0: never.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -57,7 +58,7 @@ func (e *Engine) Redeem(ctx context.Context, r RedeemRequest) (campaign.Coupon, 
 			c = fresh
 			return nil
 		}
-		if err := campaign.CheckRedeem(&fresh, r.StoreID, now); err != nil {
+		if err := e.checkRedeem(&fresh, r, now); err != nil {
 			return err
 		}
 		id := r.RequestID
@@ -71,6 +72,21 @@ func (e *Engine) Redeem(ctx context.Context, r RedeemRequest) (campaign.Coupon, 
 		return nil
 	})
 	return c, err
+}
+
+// checkRedeem refuses a coupon that may not be used here and now.
+func (e *Engine) checkRedeem(c *campaign.Coupon, r RedeemRequest, now time.Time) error {
+	if err := campaign.CheckRedeem(c, r.StoreID, now); err != nil {
+		return err
+	}
+	s, err := e.Store(r.BrandID, r.StoreID)
+	if err != nil {
+		return err
+	}
+	if from, err := e.Campaign(r.BrandID, c.CampaignID); len(c.Stores) == 0 && err == nil && !from.ValidIn(s) {
+		return campaign.ErrWrongStore
+	}
+	return nil
 }
 
 // redeemable finds the coupon a request names, and refuses someone else's.

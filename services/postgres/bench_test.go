@@ -1,6 +1,10 @@
 package postgres_test
 
 import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -8,52 +12,84 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/engine"
+	"github.com/wantgo/wantgo/services/postgres"
 	"github.com/wantgo/wantgo/services/postgres/postgrestest"
 )
 
 // BenchmarkCommit commits 200 people at a time, each with one transition: the person's row (1 kB of state), a place, a
-// trace and an open visit or its end.
+// trace and an open visit or its end; from one stream of commits or several at once.
 func BenchmarkCommit(b *testing.B) {
+	for _, streams := range []int{1, 3} {
+		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) { benchmarkCommit(b, streams) })
+	}
+}
+
+func benchmarkCommit(b *testing.B, streams int) {
 	s := postgrestest.New(b)
 	_, err := s.KeepHouse(b.Context(), time.Now())
 	require.NoError(b, err)
 	brandID := newBrand(b, s)
-	const batch, people = 200, 4000
-	keys, devices := newPeople(b, s, brandID, people)
-	versions := make([]int64, people)
-	fence, campaignID := uuid.New(), uuid.New()
-	state := make([]byte, 1000)
-	writes := make([]engine.PersonWrite, batch)
-	next := 0
-	for b.Loop() {
-		for j := range writes {
-			i := (next + j) % people
-			now := time.Now()
-			w := &writes[j]
-			*w = engine.PersonWrite{Key: keys[i], Version: versions[i] + 1, WriteID: uuid.New(), State: state, DueAt: now.Add(37 * time.Minute), At: now}
-			kind := presence.Entered
-			if versions[i]%2 == 1 {
-				kind = presence.Exited
-				w.Closed = []engine.OpenVisit{{DeviceID: devices[i].ID, FenceID: fence}}
-			} else {
-				w.Opened = []engine.OpenVisit{{DeviceID: devices[i].ID, FenceID: fence, Since: now}}
-			}
-			place := id7(now)
-			w.Places = []engine.Place{{ID: place, DeviceID: devices[i].ID, FenceID: fence, StoreID: fence, Kind: kind, At: now, DecidedAt: now, PingID: place, Cell: 1}}
-			w.Traces = []engine.Trace{{ID: id7(now), MomentID: place, DeviceID: devices[i].ID, CampaignID: campaignID, Kind: kind.String(), Reason: string(campaign.OutsideHours),
-				Values: map[string]string{"until": "18:00"}, At: now}}
-			versions[i]++
-		}
-		next += batch
-		done, err := s.Commit(b.Context(), writes)
-		require.NoError(b, err)
-		for _, ok := range done {
-			if !ok {
-				b.Fatal("lost a write")
-			}
-		}
+	const batch = 200
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var all []*stream
+	for range streams {
+		keys, devices := newPeople(b, s, brandID, 4000)
+		all = append(all, &stream{store: s, keys: keys, devices: devices, versions: make([]int64, len(keys)), fence: uuid.New(), state: make([]byte, 1000)})
 	}
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for _, st := range all {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				st.commit(b, batch)
+			}
+		})
+	}
+	wg.Wait()
 	b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "transitions/s")
+}
+
+// stream goes round its own people.
+type stream struct {
+	store    *postgres.Store
+	keys     []engine.PersonKey
+	devices  []audience.Device
+	versions []int64
+	next     int
+	fence    uuid.UUID
+	state    []byte
+	writes   []engine.PersonWrite
+}
+
+func (st *stream) commit(b *testing.B, batch int) {
+	st.writes = st.writes[:0]
+	for range batch {
+		st.writes = append(st.writes, st.transition(st.next%len(st.keys)))
+		st.next++
+	}
+	done, err := st.store.Commit(b.Context(), st.writes)
+	if err != nil || slices.Contains(done, false) {
+		b.Error("a write was lost: ", err)
+	}
+}
+
+func (st *stream) transition(i int) engine.PersonWrite {
+	now := time.Now()
+	device, place, kind := st.devices[i].ID, id7(now), presence.Entered
+	w := engine.PersonWrite{Key: st.keys[i], Version: st.versions[i] + 1, WriteID: uuid.New(), State: st.state, DueAt: now.Add(37 * time.Minute), At: now}
+	visit := []engine.OpenVisit{{DeviceID: device, FenceID: st.fence, Since: now}}
+	if st.versions[i]%2 == 1 {
+		kind, w.Closed = presence.Exited, visit
+	} else {
+		w.Opened = visit
+	}
+	w.Places = []engine.Place{{ID: place, DeviceID: device, FenceID: st.fence, StoreID: st.fence, Kind: kind, At: now, DecidedAt: now, PingID: place, Cell: 1}}
+	w.Traces = []engine.Trace{{ID: id7(now), MomentID: place, DeviceID: device, CampaignID: st.fence, CampaignRev: 1, Kind: kind.String(), Reason: string(campaign.OutsideHours),
+		Values: map[string]string{"until": "18:00"}, At: now}}
+	st.versions[i]++
+	return w
 }

@@ -79,6 +79,11 @@ func TestServerIsAdopted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "ready\n", line)
 	pid := postmasterPID(t, dir)
+	t.Cleanup(func() {
+		if t.Failed() && runs(pid) {
+			_ = syscall.Kill(pid, syscall.SIGQUIT)
+		}
+	})
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
 	require.True(t, runs(pid), "the server outlives the kill")

@@ -1,0 +1,68 @@
+# The two commands a newcomer needs are `make demo` and `make test`. Neither needs elevated rights.
+
+GO ?= go
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wantgo
+
+BUF_VERSION := v1.75.0
+PROTOC_GEN_GO_VERSION := v1.36.12
+PROTOC_GEN_GO_GRPC_VERSION := v1.6.0
+# Built once and kept in the user's cache, in a directory named by the versions.
+TOOLS := $(CACHE)/tools/buf-$(BUF_VERSION)-go-$(PROTOC_GEN_GO_VERSION)-grpc-$(PROTOC_GEN_GO_GRPC_VERSION)
+
+.PHONY: help demo build test vet generate check-generate lint bench docs
+
+help:
+	@echo 'make demo            watch phones walk through an invented Seoul and receive coupons'
+	@echo 'make test            every check and every test'
+	@echo 'make build           the program, as ./wantgo'
+	@echo 'make bench           benchmarks'
+	@echo 'make lint            formatting, vet, and the rules of the API'
+	@echo 'make generate        Go code of proto/, after a change there'
+	@echo 'make docs            the configuration table in README.md, after a change of flags'
+
+demo: compiler
+	$(GO) run . demo $(ARGS)
+
+build: compiler
+	$(GO) build -o wantgo .
+
+test: lint check-generate
+	$(GO) test -timeout 20m ./...
+
+vet: compiler
+	$(GO) vet ./...
+
+bench: compiler
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: vet $(TOOLS)/buf
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	$(TOOLS)/buf lint
+
+generate: tools
+	PATH="$(TOOLS):$$PATH" $(TOOLS)/buf generate
+
+# Generates into an empty directory and compares: code that differs, is missing, or stands for no .proto fails.
+check-generate: tools
+	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	PATH="$(TOOLS):$$PATH" $(TOOLS)/buf generate -o "$$fresh"; \
+	diff -r -q -x '*.proto' -x '*_test.go' -x doc.go -x access.go -x buf proto "$$fresh/proto" || \
+	{ echo 'the generated code is not that of proto/: run make generate'; exit 1; }
+
+docs:
+	WANTGO_REWRITE=1 $(GO) test ./services/app -run TestReadme
+
+.PHONY: compiler tools
+compiler:
+	@command -v $(or $(CC),cc) >/dev/null || { echo 'a C compiler is needed: apt install gcc (Debian), xcode-select --install (macOS)'; exit 1; }
+
+tools: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc
+
+$(TOOLS)/buf:
+	GOBIN=$(TOOLS) $(GO) install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
+
+$(TOOLS)/protoc-gen-go:
+	GOBIN=$(TOOLS) $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO_VERSION)
+
+$(TOOLS)/protoc-gen-go-grpc:
+	GOBIN=$(TOOLS) $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC_VERSION)

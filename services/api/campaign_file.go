@@ -1,0 +1,100 @@
+package api
+
+import (
+	"fmt"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/encoding/protojson"
+	"sigs.k8s.io/yaml"
+
+	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
+	"github.com/wantgo/wantgo/services/brand"
+	"github.com/wantgo/wantgo/services/campaign"
+	"github.com/wantgo/wantgo/services/store"
+)
+
+// MaxCampaignFile is the largest campaign file that is read, bytes.
+const MaxCampaignFile = 4 << 20
+
+// FileSetting is what a campaign file is read against.
+type FileSetting struct {
+	Brand *brand.Brand
+	// Store finds a store by the brand's own id, StoreByID by id; nil: there is none.
+	Store     func(externalID string) *store.Store
+	StoreByID func(id uuid.UUID) *store.Store
+	// FenceDwell: some fence has a dwell time of its own.
+	FenceDwell bool
+	Now        time.Time
+	NewID      func() uuid.UUID
+}
+
+// CampaignFile is what a campaign file holds.
+type CampaignFile struct {
+	Campaigns []campaign.Campaign
+	// Brand is the brand with the file's settings; nil: the file has none.
+	Brand *brand.Brand
+}
+
+// ParseCampaignFile reads a campaign file, YAML or JSON of the message CampaignFile, by the rules of CampaignService. A
+// campaign that names no state is live: who writes a file wants it to act. Every fault is told, as brand.Violations
+// whose fields begin with "campaigns[i]." or "brand.".
+func ParseCampaignFile(text []byte, in FileSetting) (*CampaignFile, error) {
+	file, err := decodeFile(text)
+	if err != nil {
+		return nil, err
+	}
+	out, fs := &CampaignFile{}, faults{}
+	b := in.Brand
+	if file.GetBrand() != nil {
+		changed, err := settingsFrom(file.GetBrand(), in.Brand)
+		fs = append(fs, faultsOfStatus(err, "brand.settings.", "brand.")...)
+		if err == nil {
+			b, out.Brand = changed, changed
+		}
+	}
+	a := around{brand: b, store: in.Store, storeByID: in.StoreByID, fenceDwell: in.FenceDwell, now: in.Now, newID: in.NewID}
+	names := map[string]int{}
+	for i, g := range file.GetCampaigns() {
+		base := campaign.Campaign{ID: in.NewID(), State: campaign.Live}
+		if state := g.GetState(); state != v1.Campaign_STATE_UNSPECIFIED {
+			base.State = campaignStates[state]
+		}
+		c, found := campaignFrom(g, base, a)
+		prefix := fmt.Sprintf("campaigns[%d]", i)
+		if first, twice := names[c.ExternalID]; twice && c.ExternalID != "" {
+			found.add("campaign.external_id", v1.ErrorReason_EXTERNAL_ID_TAKEN, fmt.Sprintf("campaigns[%d] has it already", first))
+		}
+		names[c.ExternalID] = i
+		fs = append(fs, found.under("campaign", prefix)...)
+		out.Campaigns = append(out.Campaigns, *c)
+	}
+	if len(fs) > 0 {
+		return nil, fs.violations()
+	}
+	return out, nil
+}
+
+// decodeFile reads the message and holds it against the contract.
+func decodeFile(text []byte) (*v1.CampaignFile, error) {
+	if len(text) > MaxCampaignFile {
+		return nil, brand.Violations{{Field: "", Reason: "larger than a campaign file may be"}}
+	}
+	json, err := yaml.YAMLToJSONStrict(text)
+	if err != nil {
+		return nil, brand.Violations{{Field: "", Reason: "not YAML: " + err.Error()}}
+	}
+	file := &v1.CampaignFile{}
+	if err := protojson.Unmarshal(json, file); err != nil {
+		return nil, brand.Violations{{Field: "", Reason: "not a campaign file: " + err.Error()}}
+	}
+	validator, err := protovalidate.New(protovalidate.WithMessages(file))
+	if err != nil {
+		return nil, fmt.Errorf("constraints of the contract: %w", err)
+	}
+	if err := (&Server{validator: validator}).checkMessage(file, ""); err != nil {
+		return nil, faultsOfStatus(err, "", "").violations()
+	}
+	return file, nil
+}

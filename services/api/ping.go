@@ -1,0 +1,147 @@
+package api
+
+import (
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/wantgo/wantgo/geo"
+	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
+	"github.com/wantgo/wantgo/services/engine"
+)
+
+// The contract's constraints on a ping, here by hand: this runs for every ping of every phone, and the general
+// checker would cost more than all that follows. A test holds the two against each other.
+const (
+	maxAccuracy = 1_000_000 // metres
+	maxSpeed    = 10_000    // m/s
+)
+
+// firstYear is the year before which no phone has observed anything: an unset clock.
+const firstYear = 2000
+
+// pingFault is what is wrong with one ping.
+type pingFault struct {
+	code          v1.PingRefusal_Code
+	field, detail string
+}
+
+// checkPing holds a ping against the contract; the zero fault when it keeps it.
+func checkPing(p *v1.Ping) pingFault {
+	if p == nil {
+		return invalidPing("ping", "missing")
+	}
+	if p.GetId() != "" && !isUUID(p.GetId()) {
+		return invalidPing("id", "not a UUID")
+	}
+	if f := checkPlace(p); f.code != 0 {
+		return f
+	}
+	if a := p.GetAccuracyMeters(); !finite(a) || a < 0 || a > maxAccuracy {
+		return invalidPing("accuracy_meters", "not a number within 0 to 1000000")
+	}
+	if p.SpeedMps != nil {
+		if v := p.GetSpeedMps(); !finite(v) || v < 0 || v > maxSpeed {
+			return invalidPing("speed_mps", "not a number within 0 to 10000")
+		}
+	}
+	if p.GetObservedTime() == nil {
+		return invalidPing("observed_time", "missing")
+	}
+	if p.GetObservedTime().CheckValid() != nil || p.GetObservedTime().AsTime().Year() < firstYear {
+		return invalidPing("observed_time", "not a time since 2000")
+	}
+	if _, known := v1.Ping_AppState_name[int32(p.GetAppState())]; !known {
+		return invalidPing("app_state", "unknown")
+	}
+	return pingFault{}
+}
+
+func checkPlace(p *v1.Ping) pingFault {
+	switch lat, lng := p.GetLatitude(), p.GetLongitude(); {
+	case !finite(lat) || lat < -90 || lat > 90:
+		return invalidPing("latitude", "not a number within -90 to 90")
+	case !finite(lng) || lng < -180 || lng > 180:
+		return invalidPing("longitude", "not a number within -180 to 180")
+	case lat == 0 && lng == 0:
+		return pingFault{code: v1.PingRefusal_PLACE_MISSING, field: "latitude", detail: "0,0: the phone had no fix"}
+	}
+	return pingFault{}
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// isUUID takes the canonical form alone, as the contract does.
+func isUUID(text string) bool {
+	_, err := uuid.Parse(text)
+	return err == nil && len(text) == 36
+}
+
+func invalidPing(field, detail string) pingFault {
+	return pingFault{v1.PingRefusal_INVALID_FIELD, field, detail}
+}
+
+// checkAge refuses what is too old to be looked at, by the corrected time.
+func checkAge(p *v1.Ping, sent *timestamppb.Timestamp, now time.Time) pingFault {
+	if now.Sub(corrected(p.GetObservedTime(), sent, now)) > ageLimit {
+		return pingFault{v1.PingRefusal_TOO_OLD, "observed_time", "older than pings are taken"}
+	}
+	return pingFault{}
+}
+
+// pingFrom is a checked ping for the engine.
+func pingFrom(p *v1.Ping, id uuid.UUID) engine.Ping {
+	out := engine.Ping{
+		ID: id, Place: geo.Point{Lat: p.GetLatitude(), Lng: p.GetLongitude()}, Accuracy: p.GetAccuracyMeters(),
+		Speed: math.NaN(), At: p.GetObservedTime().AsTime().UnixMilli(), Mock: p.GetMock(),
+	}
+	if out.Accuracy == 0 {
+		out.Accuracy = math.NaN()
+	}
+	if p.SpeedMps != nil {
+		out.Speed = p.GetSpeedMps()
+	}
+	return out
+}
+
+// refused is the result of a ping with a fault.
+func (s *Server) refused(id string, f pingFault) *v1.PingResult {
+	s.metrics.pings.WithLabelValues(f.code.String()).Inc()
+	return &v1.PingResult{PingId: id, Outcome: v1.PingResult_REFUSED, Refusal: f.code, Field: f.field, Detail: f.detail}
+}
+
+// refusals are the engine's verdicts and gates as the contract says them.
+var refusals = map[engine.Verdict]pingFault{
+	engine.InvalidPlace:      invalidPing("latitude", "not a position"),
+	engine.InvalidAccuracy:   invalidPing("accuracy_meters", "negative or not finite"),
+	engine.InvalidSpeed:      invalidPing("speed_mps", "negative or not finite"),
+	engine.InvalidTime:       invalidPing("observed_time", "missing or before 2000"),
+	engine.FromTheFuture:     {code: v1.PingRefusal_IN_THE_FUTURE, field: "observed_time"},
+	engine.NotInOrder:        {code: v1.PingRefusal_OUT_OF_ORDER},
+	engine.Inaccurate:        {code: v1.PingRefusal_ACCURACY_TOO_POOR},
+	engine.Teleported:        {code: v1.PingRefusal_TELEPORT},
+	engine.Mocked:            {code: v1.PingRefusal_MOCK_LOCATION},
+	"FILING_MISSING":         {code: v1.PingRefusal_FILING_MISSING},
+	"AGE_UNKNOWN":            {code: v1.PingRefusal_AGE_UNKNOWN},
+	"GUARDIAN_MISSING":       {code: v1.PingRefusal_UNDER_AGE},
+	"LOCATION_PAUSED":        {code: v1.PingRefusal_PAUSED},
+	"LOCATION_NOT_CONSENTED": {code: v1.PingRefusal_LOCATION_CONSENT_MISSING},
+	"RECORD_NOT_WRITTEN":     {code: v1.PingRefusal_LOCATION_RECORD_FAILED},
+	"SENSITIVE_PLACE":        {code: v1.PingRefusal_SENSITIVE_PLACE},
+}
+
+// resultOf is what the engine said about a ping. A verdict that the contract does not know is a refusal without a code.
+func resultOf(id string, a engine.PingAnswer) *v1.PingResult {
+	r := &v1.PingResult{PingId: id, Outcome: v1.PingResult_TAKEN, Late: a.Late}
+	switch a.Verdict {
+	case engine.Taken:
+	case engine.Repeated:
+		r.Duplicate = true
+	default:
+		f := refusals[a.Verdict]
+		r.Outcome, r.Refusal, r.Field, r.Detail = v1.PingResult_REFUSED, f.code, f.field, f.detail
+	}
+	return r
+}

@@ -1,0 +1,64 @@
+package api
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/wantgo/wantgo/geo/presence"
+	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
+	"github.com/wantgo/wantgo/services/engine"
+	"github.com/wantgo/wantgo/services/store"
+)
+
+var kinds = map[v1.Transition_Kind]presence.Kind{
+	v1.Transition_ENTERED: presence.Entered, v1.Transition_DWELLED: presence.Dwelled, v1.Transition_EXITED: presence.Exited,
+}
+
+var purposes = map[v1.Fence_Purpose]store.Purpose{v1.Fence_VISIT: store.Visit, v1.Fence_NEAR: store.Near, v1.Fence_OTHER: store.Other}
+
+var exitReasons = map[presence.Reason]v1.ExitReason_Code{
+	presence.Moved: v1.ExitReason_LEFT, presence.Silence: v1.ExitReason_SILENCE, presence.Paused: v1.ExitReason_PAUSED,
+	presence.ConsentWithdrawn: v1.ExitReason_CONSENT_WITHDRAWN, presence.SensitivePlace: v1.ExitReason_SENSITIVE_PLACE,
+	presence.FenceDeleted: v1.ExitReason_FENCE_DELETED, presence.FenceChanged: v1.ExitReason_FENCE_CHANGED,
+	presence.PersonChanged: v1.ExitReason_PERSON_CHANGED,
+}
+
+func (s *Server) transitionTo(brandID uuid.UUID, t *engine.TransitionAnswer) *v1.Transition {
+	out := &v1.Transition{
+		Id: t.ID.String(), Kind: keyOf(kinds, t.Kind), FenceId: t.FenceID.String(), FenceExternalId: t.FenceExternalID,
+		StoreId: formatID(t.StoreID), StoreExternalId: t.StoreExternalID,
+		TransitionTime: timestamppb.New(time.UnixMilli(t.At)),
+	}
+	if f, err := s.engine.Fence(brandID, t.FenceID); err == nil {
+		out.Purpose = keyOf(purposes, f.Purpose)
+	}
+	if t.Kind == presence.Exited {
+		out.ExitReason = exitReasons[t.Reason]
+	}
+	return out
+}
+
+// place puts transitions beside the pings that settled them. What time settled before a ping came stands with the first
+// ping that was looked at.
+func (s *Server) place(brandID uuid.UUID, transitions []engine.TransitionAnswer, results map[uuid.UUID]*v1.PingResult, order []*v1.PingResult) {
+	for i := range transitions {
+		t := &transitions[i]
+		at := results[t.PingID]
+		for _, r := range order {
+			if at != nil {
+				break
+			}
+			if r.GetOutcome() == v1.PingResult_TAKEN {
+				at = r
+			}
+		}
+		if at == nil && len(order) > 0 {
+			at = order[0]
+		}
+		if at != nil {
+			at.Transitions = append(at.Transitions, s.transitionTo(brandID, t))
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package engine_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wantgo/wantgo/geo"
+	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/engine"
+	"github.com/wantgo/wantgo/services/seal"
+)
+
+// stroll is a noisy walk among the first stores: it comes near, stays, leaves, and sometimes falls silent.
+func stroll(rnd interface {
+	IntN(int) int
+	NormFloat64() float64
+	Float64() float64
+}, from time.Time, n int) (pings []engine.Ping) {
+	at, target := from, 0
+	place := near(storePlace(0), 200)
+	for range n {
+		step := 10 * time.Second
+		if rnd.IntN(40) == 0 {
+			step = time.Duration(rnd.IntN(45)) * time.Minute // silence, short or long
+		}
+		at = at.Add(step)
+		if rnd.IntN(12) == 0 {
+			target = rnd.IntN(3)
+		}
+		goal := []geo.Point{storePlace(0), near(storePlace(0), 150), near(storePlace(0), 320)}[target]
+		way := geo.Distance(place, goal)
+		if part := 1.4 * 10 / math.Max(way, 14); part < 1 {
+			place.Lat += (goal.Lat - place.Lat) * part
+		} else {
+			place = goal
+		}
+		p := ping(near(place, 8*rnd.NormFloat64()), at)
+		p.Accuracy = []float64{5, 10, 20, 35, math.NaN(), 400}[rnd.IntN(6)]
+		pings = append(pings, p)
+	}
+	return pings
+}
+
+type told struct {
+	Kind   presence.Kind
+	Reason presence.Reason
+	Fence  string
+	At     int64
+}
+
+func toldOf(list []engine.TransitionAnswer) (all []told) {
+	for _, tr := range list {
+		all = append(all, told{tr.Kind, tr.Reason, tr.FenceExternalID, tr.At})
+	}
+	return all
+}
+
+// A phone that goes from node to node with its token brings about exactly what it would with one node.
+func TestHoppingWithTheToken(t *testing.T) {
+	w := newWorld(t, presence.Standard, nil)
+	w.open(1, 60, nil)
+	beside := w.fences[0]
+	circle, err := geo.NewCircle(near(storePlace(0), 150), 70)
+	require.NoError(t, err)
+	beside.ID, beside.ExternalID, beside.Circle = uuid.New(), "f-beside", &circle
+	w.write(engine.CatalogueWrite{Fences: append(w.fences[:1:1], beside)})
+	rnd := seeded(t)
+	one, a, b := w.node(), w.node(), w.node()
+	nodes := []*engine.Engine{a, b}
+	changes := 0
+	for range 4 {
+		w.at(noon)
+		steady, hopper := w.phone(one), w.phone(a)
+		for i, g := range stroll(rnd, noon, 150) {
+			w.at(time.UnixMilli(g.At))
+			r := steady.report()
+			r.Pings = []engine.Ping{g}
+			want := steady.hand(one, r)
+			r = hopper.report()
+			r.Pings = []engine.Ping{g}
+			got := hopper.hand(nodes[rnd.IntN(2)], r)
+			require.Equal(t, verdicts(want), verdicts(got), "ping %d", i)
+			require.Equal(t, toldOf(want.Transitions), toldOf(got.Transitions), "ping %d", i)
+			changes += len(want.Transitions)
+		}
+	}
+	require.Greater(t, changes, 8, "the walks must tell something")
+}
+
+func TestWorthlessTokens(t *testing.T) {
+	w := newWorld(t, presence.Standard, nil)
+	w.open(1, 60, nil)
+	a := w.node()
+	p, other := w.phone(a), w.phone(a)
+	other.tell(a, storePlace(0), storePlace(0))
+	p.tell(a, storePlace(0), storePlace(0))
+	own := p.token
+	flipped := append([]byte{}, own...)
+	flipped[len(flipped)/2] ^= 1
+	stranger, err := seal.New(seal.NewRoot())
+	require.NoError(t, err)
+	alien, err := stranger.Seal(seal.PresenceToken, []byte("x"), w.brand.ID[:], p.id[:])
+	require.NoError(t, err)
+	for name, token := range map[string][]byte{
+		"garbled": flipped, "cut": own[:20], "another device's": other.token, "another root's": alien, "huge": make([]byte, 1<<20), "text": []byte("hello"),
+	} {
+		b := w.node()
+		w.pass(10 * time.Second)
+		q := *p
+		q.token = token
+		require.Empty(t, q.tell(b, storePlace(0)).Transitions, name)
+	}
+	w.pass(10 * time.Second)
+	b := w.node()
+	p.token = own
+	require.Equal(t, []string{"entered f-0"}, kinds(p.tell(b, storePlace(0)).Transitions), "its own token holds the evidence")
+}
+
+// A token of another history of the database is worth nothing.
+func TestTokenOfAnotherEpoch(t *testing.T) {
+	w := newWorld(t, presence.Standard, nil)
+	w.open(1, 60, nil)
+	a := w.node()
+	p := w.phone(a)
+	p.tell(a, storePlace(0), storePlace(0))
+	b := w.node(func(c *engine.Config) { c.Storage = restored{w.store} })
+	w.pass(10 * time.Second)
+	require.Empty(t, p.tell(b, storePlace(0)).Transitions)
+}
