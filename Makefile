@@ -27,7 +27,7 @@ build: compiler
 	$(GO) build -o wantgo .
 
 test: lint check-generate
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 8m ./...
 
 vet: compiler
 	$(GO) vet ./...
@@ -50,7 +50,7 @@ check-generate: tools
 	{ echo 'the generated code is not that of proto/: run make generate'; exit 1; }
 
 docs:
-	WANTGO_REWRITE=1 $(GO) test ./services/app -run TestReadme
+	WANTGO_REWRITE=1 $(GO) test ./services/app -run '^TestReadme$$'
 
 .PHONY: compiler tools
 compiler:

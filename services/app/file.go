@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/alecthomas/kong"
@@ -34,8 +35,11 @@ func readSettings(r io.Reader) (kong.Resolver, error) {
 	return f, err
 }
 
-// Resolve finds a flag's value.
+// Resolve finds a flag's value, unless a variable has it already.
 func (f *file) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+	if slices.ContainsFunc(flag.Envs, func(name string) bool { _, set := os.LookupEnv(name); return set }) {
+		return nil, nil
+	}
 	value, err := f.Resolver.Resolve(ctx, parent, flag)
 	if value != nil || err != nil || len(flag.Envs) == 0 {
 		return value, err

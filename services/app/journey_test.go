@@ -194,14 +194,15 @@ func TestReadmeSteps(t *testing.T) {
 		code, _, ok := strings.Cut(block, "```")
 		require.True(t, ok)
 		if i > 2 { // building, making the brand and starting are what this test does itself
-			script.WriteString(strings.ReplaceAll(code, "127.0.0.1:8080", p.address))
+			script.WriteString(code)
 		}
 	}
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "firebase.json"), w.emulators.FCM.ServiceAccountJSON(), 0o600))
 	cmd := exec.Command("bash", "-euo", "pipefail", "-c", script.String())
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "OWNER="+w.brand.OwnerKey, "APP="+w.brand.AppKey, "WANTGO_DATA_DIR="+w.dir,
+	cmd.Env = append(os.Environ(), "WANTGO_ADDRESS="+p.address, "WANTGO_API_KEY="+w.brand.OwnerKey,
+		"WANTGO_APP_KEY="+w.brand.AppKey, "WANTGO_DATA_DIR="+w.dir,
 		"PATH="+filepath.Dir(w.program)+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -54,13 +55,15 @@ var program = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := program(); err == nil && builtProgram {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if builtProgram.Load() {
+		if path, err := program(); err == nil {
+			_ = os.RemoveAll(filepath.Dir(path))
+		}
 	}
 	os.Exit(code)
 }
 
-var builtProgram bool
+var builtProgram atomic.Bool
 
 // world is a data directory with a brand, the providers' emulators, and the programs that run on it.
 type world struct {
@@ -81,9 +84,10 @@ func newWorld(t *testing.T) *world {
 	if testing.Short() {
 		t.Skip("journeys start the real program and a database server: not with -short")
 	}
+	t.Parallel()
 	path, err := program()
 	require.NoError(t, err)
-	builtProgram = true
+	builtProgram.Store(true)
 	// Not t.TempDir: as root the database server runs as another user, who must be able to pass through.
 	dir, err := os.MkdirTemp("", "wantgo-journey-")
 	require.NoError(t, err)

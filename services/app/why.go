@@ -100,7 +100,7 @@ func (c *whyCommand) explain(ctx context.Context, out io.Writer, e *engine.Engin
 	}
 	x := explainer{engine: e, brand: b, zone: b.Settings.Zone()}
 	if !c.JSON {
-		fmt.Fprintf(out, "Person %s of %q: %d decisions, the latest first (times of %s).\n", person, b.Name, len(rows), x.zone)
+		fmt.Fprintf(out, "Person %s of %q, decisions kept: %d, the latest first (times of %s).\n", person, b.Name, len(rows), x.zone)
 	}
 	for i := range rows {
 		told := x.tell(&rows[i], deliveries[rows[i].NotificationID])

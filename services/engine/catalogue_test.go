@@ -21,6 +21,7 @@ func (w *world) writeOn(e *engine.Engine, cw engine.CatalogueWrite) {
 }
 
 func TestCatalogueReachesEveryNode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	a, b := w.node(), w.node()
@@ -41,6 +42,7 @@ func TestCatalogueReachesEveryNode(t *testing.T) {
 
 // A fence that changes or goes ends its visits, once, with its own reason and without a moment.
 func TestChangedFenceEndsVisits(t *testing.T) {
+	t.Parallel()
 	for _, reason := range []string{"fence_changed", "fence_deleted"} {
 		t.Run(reason, func(t *testing.T) {
 			w := newWorld(t, presence.Standard, nil)
@@ -77,6 +79,7 @@ func TestChangedFenceEndsVisits(t *testing.T) {
 
 // What waits is asked about once more before it goes out.
 func TestRecheckSeesWhatChanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	c := w.run(latte(true, nil))
@@ -132,6 +135,7 @@ func TestRecheckSeesWhatChanged(t *testing.T) {
 
 // A brand that stopped decides nothing in its favour, and says so.
 func TestStoppedBrand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	w.run(latte(true, nil))
@@ -145,6 +149,7 @@ func TestStoppedBrand(t *testing.T) {
 
 // A push address that is registered with one node counts on the others, whatever they remember.
 func TestNewAddressReachesEveryNode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, func(s *brand.Settings) {})
 	w.open(2, 60, nil)
 	w.run(latte(false, nil))

@@ -18,6 +18,7 @@ import (
 
 // Whoever may not be looked at is told why, and nothing of the ping is kept anywhere.
 func TestGatesRefuseAndKeepNothing(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		want     engine.Verdict
 		settings func(*brand.Settings)
@@ -52,6 +53,7 @@ func TestGatesRefuseAndKeepNothing(t *testing.T) {
 }
 
 func TestPauseAndWithdrawalEndVisits(t *testing.T) {
+	t.Parallel()
 	for name, leave := range map[string]func(w *world, e *engine.Engine, p *phone) error{
 		"paused": func(w *world, e *engine.Engine, p *phone) error {
 			return e.PauseLocation(w.ctx, w.brand.ID, p.id, time.Time{})
@@ -89,6 +91,7 @@ func TestPauseAndWithdrawalEndVisits(t *testing.T) {
 
 // A token sealed before a pause holds positions from before it: after the pause it is worth nothing on any node.
 func TestTokenFromBeforeAPauseIsNotTaken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	a, b := w.node(), w.node()
@@ -107,6 +110,7 @@ func TestTokenFromBeforeAPauseIsNotTaken(t *testing.T) {
 }
 
 func TestSensitivePlace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 300, nil)
 	w.open(1, 50, nil)
@@ -131,6 +135,7 @@ func TestSensitivePlace(t *testing.T) {
 
 // One location-use record covers a person for fifteen minutes, and stands in the statement of what it covers.
 func TestLocationUseRecord(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(3, 60, nil)
 	f := &faulty{Store: w.store}
@@ -166,6 +171,7 @@ func TestLocationUseRecord(t *testing.T) {
 
 // A timer acts on nobody whose ping would not be looked at: the brand's filing may end while somebody is inside.
 func TestTimersAskTheGates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, func(s *brand.Settings) { s.Presence.Dwell = 4 * time.Minute })
 	w.open(1, 60, nil)
 	w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kind = presence.Dwelled }))
@@ -186,6 +192,7 @@ func TestTimersAskTheGates(t *testing.T) {
 }
 
 func TestBadPingsAreNamedAndLoseNothingElse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	e := w.node()

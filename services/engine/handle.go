@@ -22,8 +22,10 @@ func (e *Engine) Handle(ctx context.Context, brandID uuid.UUID, reports []Report
 	if err != nil {
 		return nil, err
 	}
-	if err := e.handleGone(ctx, brandID, reports, answers); err != nil {
-		return nil, err
+	for range 3 { // the copy of the old person, the copy of the new one, and one race
+		if err := e.handleGone(ctx, brandID, reports, answers); err != nil {
+			return nil, err
+		}
 	}
 	for i := range answers {
 		e.metrics.answered(&answers[i])

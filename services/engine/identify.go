@@ -46,16 +46,20 @@ func (e *Engine) Identify(ctx context.Context, brandID, deviceID uuid.UUID, toke
 
 // becomes makes the person with an own id the owner of a device.
 func (e *Engine) becomes(ctx context.Context, d audience.Device, external string) (audience.Device, error) {
-	own := PersonKey{d.BrandID, d.PersonID}
-	if err := e.finishGiving(ctx, own); err != nil {
+	if err := e.finishGiving(ctx, PersonKey{d.BrandID, d.PersonID}); err != nil {
 		return d, err
 	}
+	d, err := e.directory.Device(ctx, d.BrandID, d.ID) // a hand-over that was cut off may have moved it just now
+	if err != nil {
+		return d, fmt.Errorf("device: %w", err)
+	}
+	own := PersonKey{d.BrandID, d.PersonID}
 	profile, _, _, err := e.recent(ctx, own, true)
 	if err != nil {
 		return d, err
 	}
 	if profile.ExternalID == external {
-		return d, nil
+		return d, e.finishTaking(ctx, own)
 	}
 	holder, err := e.directory.PersonByExternalID(ctx, d.BrandID, external)
 	switch {
@@ -78,16 +82,13 @@ func (e *Engine) becomes(ctx context.Context, d audience.Device, external string
 		return d, e.bind(ctx, own, external)
 	}
 	if profile.ExternalID != "" { // a member's history is never given to another member
-		return e.moveDevice(ctx, d, holder)
+		return e.switchPerson(ctx, d, holder)
 	}
 	return e.handOver(ctx, d, own, PersonKey{d.BrandID, holder})
 }
 
 // handOver gives an anonymous person's ledger, coupons and device to a member, in steps of one row each.
 func (e *Engine) handOver(ctx context.Context, d audience.Device, from, to PersonKey) (audience.Device, error) {
-	if from == to {
-		return d, nil
-	}
 	err := e.change(ctx, from, func(t *turn) error {
 		t.leaveEverywhere(presence.PersonChanged, "PERSON_MOVED")
 		t.write.Status, t.write.SuccessorID, t.write.Revoke = PersonGiving, to.PersonID, "moved"
@@ -96,10 +97,62 @@ func (e *Engine) handOver(ctx context.Context, d audience.Device, from, to Perso
 	if err != nil && !errors.Is(err, ErrGone) {
 		return d, err
 	}
-	if d, err = e.moveDevice(ctx, d, to.PersonID); err != nil {
+	if err := e.finishGiving(ctx, from); err != nil {
 		return d, err
 	}
-	return d, e.finishGiving(ctx, from)
+	return e.directory.Device(ctx, d.BrandID, d.ID)
+}
+
+// finishTaking completes what others of whom a person has the ledger were cut off in giving.
+func (e *Engine) finishTaking(ctx context.Context, to PersonKey) error {
+	rows, err := e.people.Load(ctx, []PersonKey{to})
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	h, err := decodeHot(rows[0].State)
+	if err != nil {
+		return err
+	}
+	for _, id := range h.takenFrom {
+		if err := e.finishGiving(ctx, PersonKey{to.BrandID, id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// switchPerson gives a device to another person and no history with it: the device's visits end.
+func (e *Engine) switchPerson(ctx context.Context, d audience.Device, to uuid.UUID) (audience.Device, error) {
+	old := PersonKey{d.BrandID, d.PersonID}
+	if err := e.leaveDevice(ctx, old, d.ID); err != nil {
+		return d, err
+	}
+	d, err := e.moveDevice(ctx, d, to)
+	if err != nil {
+		return d, err
+	}
+	// Once more after the directory has changed: a node that read it in between believed otherwise.
+	return d, e.leaveDevice(ctx, old, d.ID)
+}
+
+// leaveDevice takes a device out of a person's state, and tells every node to ask again whose it is.
+func (e *Engine) leaveDevice(ctx context.Context, from PersonKey, device uuid.UUID) error {
+	err := e.change(ctx, from, func(t *turn) error {
+		for _, state := range t.p.hot.devices {
+			if state.id == device {
+				t.touch(state)
+				t.endAll(state, t.nowMillis(), presence.PersonChanged, nil)
+				state.presence.Forget()
+			}
+		}
+		t.p.hot.devices = slices.DeleteFunc(slices.Clone(t.p.hot.devices), func(s *deviceState) bool { return s.id == device })
+		t.write.Revoke, t.dirty = "moved", true
+		return nil
+	})
+	if errors.Is(err, ErrGone) || isNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // finishGiving completes a hand-over that stands at "giving", wherever it stopped.
@@ -183,23 +236,6 @@ func (e *Engine) forgetDevice(d audience.Device, from uuid.UUID) {
 
 // freshPerson gives a device a new anonymous person; the old one keeps everything but the device, whose visits end.
 func (e *Engine) freshPerson(ctx context.Context, d audience.Device) (audience.Device, error) {
-	old := PersonKey{d.BrandID, d.PersonID}
-	err := e.change(ctx, old, func(t *turn) error {
-		for _, state := range t.p.hot.devices {
-			if state.id == d.ID {
-				t.touch(state)
-				t.endAll(state, t.nowMillis(), presence.PersonChanged, nil)
-				state.presence.Forget()
-			}
-		}
-		t.p.hot.devices = slices.DeleteFunc(slices.Clone(t.p.hot.devices), func(s *deviceState) bool { return s.id == d.ID })
-		t.write.Revoke = "moved"
-		t.dirty = true
-		return nil
-	})
-	if err != nil && !errors.Is(err, ErrGone) {
-		return d, err
-	}
 	state, err := (&hot{}).encode()
 	if err != nil {
 		return d, err
@@ -209,23 +245,7 @@ func (e *Engine) freshPerson(ctx context.Context, d audience.Device) (audience.D
 	if err := e.directory.NewPerson(ctx, fresh, profile, state, stateMinWriter); err != nil {
 		return d, fmt.Errorf("new person: %w", err)
 	}
-	if d, err = e.moveDevice(ctx, d, fresh.PersonID); err != nil {
-		return d, err
-	}
-	return d, e.announceMove(ctx, old)
-}
-
-// announceMove tells every node, after the directory has changed, that a device is no longer a person's: a node that read
-// the directory in between believes otherwise.
-func (e *Engine) announceMove(ctx context.Context, from PersonKey) error {
-	err := e.change(ctx, from, func(t *turn) error {
-		t.write.Revoke, t.dirty = "moved", true
-		return nil
-	})
-	if errors.Is(err, ErrGone) || isNotFound(err) {
-		return nil
-	}
-	return err
+	return e.switchPerson(ctx, d, fresh.PersonID)
 }
 
 // Logout gives a device a fresh anonymous person and a new token; the earlier token no longer holds.
@@ -265,9 +285,6 @@ func (e *Engine) Erase(ctx context.Context, brandID, personID uuid.UUID) (receip
 	if len(rows) == 0 {
 		return uuid.Nil, time.Time{}, notFound("person")
 	}
-	if err := e.eraseTaken(ctx, brandID, rows[0].State); err != nil {
-		return uuid.Nil, time.Time{}, err
-	}
 	e.copies.forget(key)
 	if rows[0].Status != PersonErasing {
 		err = e.changeIn(ctx, key, rows[0].Status, func(t *turn) error {
@@ -278,6 +295,9 @@ func (e *Engine) Erase(ctx context.Context, brandID, personID uuid.UUID) (receip
 		if err != nil {
 			return uuid.Nil, time.Time{}, err
 		}
+	}
+	if err := e.eraseTaken(ctx, brandID, rows[0].State); err != nil {
+		return uuid.Nil, time.Time{}, err
 	}
 	at = e.clock.Now()
 	receipt = newID(at)

@@ -54,6 +54,7 @@ func tally(answers []engine.Answer) map[string]int {
 
 // 200 devices of one person, each entering another store, through two nodes: the cap of two a day is exact.
 func TestCapIsExactAcrossNodes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, func(s *brand.Settings) {
 		s.Caps = []cap.Cap{{Scope: cap.Brand, Limit: 2, Window: cap.Window{Calendar: cap.Day}}}
 	})
@@ -73,6 +74,7 @@ func TestCapIsExactAcrossNodes(t *testing.T) {
 }
 
 func TestStockIsExactAcrossNodes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	w.run(latte(true, func(c *campaign.Campaign) { c.Offer.Stock = 10 }))
@@ -84,6 +86,7 @@ func TestStockIsExactAcrossNodes(t *testing.T) {
 }
 
 func TestPerPersonLimitAndGap(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, func(s *brand.Settings) { s.MinGap = 10 * time.Minute })
 	w.open(60, 60, nil)
 	w.run(latte(true, func(c *campaign.Campaign) { c.Offer.PerPerson = 2 }))
@@ -104,6 +107,7 @@ func TestPerPersonLimitAndGap(t *testing.T) {
 
 // The pings of several devices of one person that come in one call are decided in the order in which they came.
 func TestOneCallManyDevices(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, func(s *brand.Settings) { s.MinGap = 10 * time.Minute })
 	w.open(3, 60, nil)
 	w.run(latte(false, nil))
@@ -124,6 +128,7 @@ func TestOneCallManyDevices(t *testing.T) {
 
 // An offer's stock that a lost connection leaves in the dark is never issued twice.
 func TestStockAfterLostConnections(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	w.run(latte(true, func(c *campaign.Campaign) { c.Offer.Stock = 10 }))

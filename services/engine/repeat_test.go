@@ -29,6 +29,7 @@ func sameAnswer(t *testing.T, want, got engine.Answer) {
 
 // A phone that got no answer tells the same again, to whichever node: it gets what it would have got, and nothing changes.
 func TestRepeatedReport(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []presence.Policy{presence.Exact, presence.Standard} {
 		t.Run(policy.String(), func(t *testing.T) {
 			w := newWorld(t, policy, nil)
@@ -62,6 +63,7 @@ func TestRepeatedReport(t *testing.T) {
 
 // The first call fails after its commit. The repeat finds what was done.
 func TestRepeatAfterALostConnection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	w.run(latte(true, func(c *campaign.Campaign) { c.Offer.Stock = 5 }))
@@ -106,6 +108,7 @@ func TestRepeatAfterALostConnection(t *testing.T) {
 }
 
 func TestDuplicateIdsInABatch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	e := w.node()
@@ -120,6 +123,7 @@ func TestDuplicateIdsInABatch(t *testing.T) {
 
 // A buffer may come shuffled: under the standard policy the order of observation counts.
 func TestShuffledBatch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	e := w.node()
@@ -152,6 +156,7 @@ func TestShuffledBatch(t *testing.T) {
 // The answer was lost with the node: the resent batch is partly known, and what evidence the old token holds is about
 // an entry that was told already. It must not count as evidence for having left.
 func TestOldTokenAfterAnEntry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	a, b := w.node(), w.node()

@@ -39,6 +39,7 @@ func elapsed(t *testing.T, list []engine.Elapsed, err error) (words []string) {
 }
 
 func TestDwellFallsDueByTimer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	w.run(latte(false, dwellAfter(4*time.Minute)))
@@ -62,6 +63,7 @@ func TestDwellFallsDueByTimer(t *testing.T) {
 // A dwell beyond the promise of the first answer becomes due by timer with a later promise, which nothing else would have
 // written: the timer outlives the node.
 func TestDwellTimerOfALaterPromiseSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	w.run(latte(false, dwellAfter(9*time.Minute)))
@@ -82,6 +84,7 @@ func TestDwellTimerOfALaterPromiseSurvivesARestart(t *testing.T) {
 
 // A phone that broke its promise to report may have left: no dwell by timer, but the next ping tells it.
 func TestNoDwellAfterABrokenPromise(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	w.run(latte(false, dwellAfter(9*time.Minute)))
@@ -95,6 +98,7 @@ func TestNoDwellAfterABrokenPromise(t *testing.T) {
 }
 
 func TestSeveralDwellsAtOneFence(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, func(s *brand.Settings) { s.Presence.Dwell = 3 * time.Minute })
 	w.open(1, 60, nil)
 	own := w.run(latte(false, dwellAfter(0)))
@@ -129,6 +133,7 @@ func TestSeveralDwellsAtOneFence(t *testing.T) {
 
 // The campaign that a stay waits for goes: the dwell that was told is not told again.
 func TestDwellIsNotToldTwiceWhenACampaignGoes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	w.run(latte(false, dwellAfter(3*time.Minute)))
@@ -148,6 +153,7 @@ func TestDwellIsNotToldTwiceWhenACampaignGoes(t *testing.T) {
 }
 
 func TestSilenceEndsAVisit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kind = presence.Exited }))
@@ -171,6 +177,7 @@ func TestSilenceEndsAVisit(t *testing.T) {
 
 // While a visit is open the row hears of the phone once per quarter of the silence time, and not more often.
 func TestLastHeardIsRenewedByQuarters(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	e := w.node()
@@ -191,6 +198,7 @@ func TestLastHeardIsRenewedByQuarters(t *testing.T) {
 
 // Every node may sweep; what is due happens once. A copy of before the visit keeps no node from ending it.
 func TestSweepsAreOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	w.run(latte(false, dwellAfter(4*time.Minute)))
@@ -233,6 +241,7 @@ func TestSweepsAreOnce(t *testing.T) {
 
 // A person whose stored due time is over, but who was heard since, is found by one sweep and not by every one.
 func TestSweepMovesALowerBoundOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	a, b := w.node(), w.node()
@@ -252,6 +261,7 @@ func TestSweepMovesALowerBoundOn(t *testing.T) {
 
 // What cannot be written stays due.
 func TestTimersSurviveAFault(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	w.run(latte(false, dwellAfter(4*time.Minute)))

@@ -61,6 +61,7 @@ func toldOf(list []engine.TransitionAnswer) (all []told) {
 
 // A phone that goes from node to node with its token brings about exactly what it would with one node.
 func TestHoppingWithTheToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	beside := w.fences[0]
@@ -92,6 +93,7 @@ func TestHoppingWithTheToken(t *testing.T) {
 }
 
 func TestWorthlessTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	a := w.node()
@@ -122,6 +124,7 @@ func TestWorthlessTokens(t *testing.T) {
 
 // A token of another history of the database is worth nothing.
 func TestTokenOfAnotherEpoch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	a := w.node()

@@ -33,6 +33,7 @@ func newcomer(t *testing.T, w *world, e *engine.Engine) *phone {
 }
 
 func TestWayOfOnePing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	c := w.run(latte(true, nil))
@@ -76,6 +77,7 @@ func TestWayOfOnePing(t *testing.T) {
 }
 
 func TestForegroundOfferAndFollowUp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(2, 60, nil)
 	w.run(latte(true, nil))
@@ -105,6 +107,7 @@ func TestForegroundOfferAndFollowUp(t *testing.T) {
 
 // The room that an offer in the answer took is not given back because the push behind it failed: it may have been read.
 func TestRoomOfAnInAppOfferStaysTaken(t *testing.T) {
+	t.Parallel()
 	for _, foreground := range []bool{true, false} {
 		w := newWorld(t, presence.Exact, nil)
 		w.open(2, 60, nil)
@@ -136,6 +139,7 @@ func (p *post) Send(_ context.Context, _ pusher.Address, d *pusher.Delivery) pus
 }
 
 func TestBackgroundGoesOutAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	w.run(latte(true, nil))
@@ -158,6 +162,7 @@ func TestBackgroundGoesOutAtOnce(t *testing.T) {
 }
 
 func TestRedeemOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
 	w.run(latte(true, nil))

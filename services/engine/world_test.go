@@ -440,3 +440,5 @@ func (r restored) Epoch(ctx context.Context) (string, error) {
 }
 
 var phoneProfile = audience.Profile{OfAge: true, Locale: "ko", TimeZone: "Asia/Seoul"}
+
+type storeFence = store.Fence
