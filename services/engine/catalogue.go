@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/store"
@@ -24,6 +25,8 @@ type catalogue struct {
 	brands  sync.Map   // uuid.UUID -> *brandTables
 	keys    sync.Map   // uuid.UUID -> *brand.Key, over all brands
 	loaded  atomic.Bool
+	// replaced is told of credentials that came or changed while the node runs; nil: nobody is.
+	replaced func(brandID uuid.UUID, provider pusher.Provider)
 }
 
 // brandTables is one brand's catalogue by id and own id.
@@ -112,6 +115,11 @@ func (c *catalogue) refreshBrand(ctx context.Context, id uuid.UUID, version int6
 		c.keys.Store(change.Keys[i].ID, t.keys[change.Keys[i].ID])
 	}
 	c.brands.Store(id, t)
+	for i := range change.Credentials {
+		if known >= 0 && c.replaced != nil {
+			c.replaced(id, change.Credentials[i].Provider)
+		}
+	}
 	return ended, nil
 }
 

@@ -123,6 +123,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 		if e.dispatcher, err = e.newDispatcher(c); err != nil {
 			return nil, err
 		}
+		e.catalogue.replaced = e.dispatcher.Resume // what waits for a working credential need not wait on
 	}
 	if err := e.start(ctx); err != nil {
 		return nil, err
