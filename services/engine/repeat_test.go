@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,8 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/engine"
+	"github.com/wantgo/wantgo/services/postgres"
 )
 
 var errLost = errors.New("connection lost")
@@ -168,11 +172,82 @@ func TestOldTokenAfterAnEntry(t *testing.T) {
 	require.Equal(t, []string{"entered f-0"}, kinds(p.hand(a, r).Transitions))
 
 	p.token = token // the answer was lost, and node a with it
-	w.pass(10 * time.Second)
+	w.pass(70 * time.Second)
 	r.Token, r.Received = token, w.clock.Now()
-	out := ping(near(storePlace(0), 62), w.clock.Now()) // one fix just outside says nothing
+	out := ping(near(storePlace(0), 200), w.clock.Now()) // one fix settles nothing
 	r.Pings = append(r.Pings, out)
 	got := p.hand(b, r)
 	require.Equal(t, []string{"entered f-0"}, kinds(got.Transitions))
 	require.Equal(t, []engine.Verdict{engine.Repeated, engine.Taken}, verdicts(got))
+}
+
+// The same with what a node remembers: another node told of the entry meanwhile.
+func TestOldMemoryAfterAnEntry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, presence.Standard, nil)
+	w.open(1, 60, nil)
+	a, b := w.node(), w.node()
+	p := w.phone(a)
+	require.Empty(t, p.tell(a, storePlace(0), storePlace(0)).Transitions)
+	w.pass(10 * time.Second)
+	require.Equal(t, []string{"entered f-0"}, kinds(p.tell(b, storePlace(0)).Transitions))
+	_, err := b.RecordConsents(w.ctx, w.brand.ID, p.id, submissions(w.clock.Now(), true, audience.LocRetain))
+	require.NoError(t, err)
+	require.NoError(t, a.FollowRevocations(w.ctx))
+	p.token = nil
+	w.pass(70 * time.Second)
+	require.Empty(t, p.tell(a, near(storePlace(0), 200)).Transitions)
+}
+
+// late is a storage whose first large write reaches the database only after somebody asked whether it had.
+type late struct {
+	*postgres.Store
+	mu      sync.Mutex
+	delayed []engine.PersonWrite
+	happens int
+}
+
+func (l *late) Commit(ctx context.Context, ws []engine.PersonWrite) ([]bool, error) {
+	l.mu.Lock()
+	if l.happens == 0 && len(ws) > 1 {
+		l.happens, l.delayed = 1, slices.Clone(ws)
+		l.mu.Unlock()
+		return nil, errLost
+	}
+	l.mu.Unlock()
+	return l.Store.Commit(ctx, ws)
+}
+
+func (l *late) Committed(ctx context.Context, ws []engine.PersonWrite) ([]bool, error) {
+	done, err := l.Store.Committed(ctx, ws)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && l.happens == 1 {
+		l.happens = 2
+		_, err = l.Store.Commit(ctx, l.delayed)
+	}
+	return done, err
+}
+
+// A write that is sent again may lose to itself. It was committed all the same, and its coupons are not to be issued again.
+func TestAWriteThatLosesToItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, presence.Exact, nil)
+	w.open(1, 60, nil)
+	w.run(latte(true, func(c *campaign.Campaign) { c.Offer.Stock = 40 }))
+	l := &late{Store: w.store}
+	e := w.node(func(c *engine.Config) { c.Storage, c.Committers = l, 1 })
+	won := 0
+	for range 3 {
+		var reports []engine.Report
+		for _, p := range w.phones(e, 30) {
+			reports = append(reports, p.report(storePlace(0)))
+		}
+		answers, err := e.Handle(w.ctx, w.brand.ID, reports)
+		require.NoError(t, err)
+		won += tally(answers)[string(campaign.Won)]
+	}
+	require.Equal(t, 2, l.happens)
+	require.Equal(t, 40, won)
+	require.Equal(t, 40, w.count(`SELECT count(*) FROM coupon`))
 }

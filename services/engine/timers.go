@@ -130,7 +130,8 @@ func (e *Engine) Advance(ctx context.Context, to time.Time) ([]Elapsed, error) {
 }
 
 // elapse ticks some people up to a time.
-// swept says that the rows themselves said so: one that is not due after all gets its later time written, or it would be found again and again.
+// swept says that the rows themselves said so: then something is written in any case. One that is not due after all gets
+// its later time, or it would be found again and again; a copy that knows nothing of it loses its race and is read again.
 func (e *Engine) elapse(ctx context.Context, keys []PersonKey, to time.Time, swept bool) ([]Elapsed, error) {
 	results := map[PersonKey]*[]Elapsed{}
 	failed, err := e.together(ctx, keys, func(turns map[PersonKey]*turn) error {
@@ -198,7 +199,6 @@ func (e *Engine) sweep(ctx context.Context, overdue time.Duration) error {
 	}
 	for len(keys) > 0 {
 		n := min(len(keys), maxGroup)
-		e.reread(keys[:n])
 		if _, err := e.elapse(ctx, keys[:n], now, true); err != nil {
 			return err
 		}
