@@ -24,10 +24,11 @@ type sighting struct {
 }
 
 // Apply takes one ping. candidates hold every fence that contains it and every
-// fence of s.Fences, each once; a stay whose fence is missing is left alone. dev
+// fence of s.Fences, each once; a stay whose fence is missing is left alone. Of the
+// fences that ask for Approached also those no further than their ApproachLookout. dev
 // nil means DeviceDefaults(Standard). now is the time of the engine, and only
 // marks what comes late. The changes are appended to out: exits, then enters,
-// then dwells, each by fence id. A refused ping changes nothing; all but
+// then dwells, then approaches, each by fence id. A refused ping changes nothing; all but
 // Duplicate and OutOfOrder and Mock still count as having heard the device.
 //
 // Pings of a batch go in order of time (see SortPings), except under Exact where
@@ -55,10 +56,16 @@ func (s *State) Apply(p Ping, now Millis, candidates []Candidate, dev *DeviceRul
 	start := len(out)
 	for i := range candidates {
 		c := &candidates[i]
-		if r := c.rules(); r.Policy == Exact {
+		r := c.rules()
+		near := r.approaches() || len(s.Approaches)+len(s.runs) > 0
+		was := near && s.stay(c.Fence) >= 0
+		if r.Policy == Exact {
 			out = s.stepExact(c, r, &seen, out)
 		} else {
 			out = s.stepEvidence(c, r, &seen, out)
+		}
+		if near {
+			out = s.stepApproach(c, r, was, &seen, out)
 		}
 	}
 	if len(out)-start > 1 {

@@ -7,6 +7,8 @@ const (
 	claimFloor = 5
 	// proudShare is how many proud fixes it takes, at least, for an entry.
 	proudShare = 30
+	// leastEvidence begins a case; less is within the error of logBessel.
+	leastEvidence = 1e-5
 	// claimCeiling, metres, keeps absurd claims finite.
 	claimCeiling = 1e6
 	// scatterFloor, metres: nor the scatter of a track without accuracies.
@@ -164,7 +166,7 @@ func (s *State) add(fence ID, sum, deep float64, rightSide bool, seen *sighting)
 		k = -1
 	}
 	if k < 0 {
-		if !rightSide || sum <= 0 || len(s.evidence) >= maxEvidence {
+		if !rightSide || sum < leastEvidence || len(s.evidence) >= maxEvidence {
 			return nil
 		}
 		s.evidence = append(s.evidence, evidence{Fence: fence, By: p.ID, Since: p.At})

@@ -78,6 +78,13 @@ type Rules struct {
 	// AppearedAt is when the fence, or what depends on it, came into being. 0:
 	// it has always been there. Exact fences do not look at it.
 	AppearedAt Millis
+	// ApproachDistance, metres, and ApproachTime ask for Approached: told when a
+	// device closes in on the fence and is nearer than the distance, or would be
+	// there within the time at the speed at which it closes in (counted up to
+	// MaxSpeed). Both 0: never. A phone that is nearer than the time could cover
+	// at that speed has no quiet radius: only its pings show how fast it comes.
+	ApproachDistance float64
+	ApproachTime     time.Duration
 }
 
 // Defaults are a policy's thresholds for a walk-in fence. For a fence that people
@@ -116,6 +123,10 @@ func (r *Rules) Check() error {
 		return fmt.Errorf("silence: %v is not within 0..7 days", r.Silence)
 	case r.AlreadyInside > DwellOnly:
 		return fmt.Errorf("already inside: unknown value %d", r.AlreadyInside)
+	case !(r.ApproachDistance >= 0 && r.ApproachDistance <= 50_000):
+		return fmt.Errorf("approach distance: %v m is not within 0..50000", r.ApproachDistance)
+	case r.ApproachTime < 0 || r.ApproachTime > time.Hour:
+		return fmt.Errorf("approach time: %v is not within 0..1 h", r.ApproachTime)
 	}
 	return nil
 }

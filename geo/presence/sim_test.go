@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -180,6 +181,7 @@ func settings() (all []setting) {
 // TestSimLying: inside, exactly one visit in 12 hours; outside, none.
 func TestSimLying(t *testing.T) {
 	n := seeds(3)
+	table := simTable{}
 	for _, s := range settings() {
 		begun, once, slowest, total := 0, 0, 0, 0
 		for seed := range n {
@@ -191,6 +193,7 @@ func TestSimLying(t *testing.T) {
 			slowest, total = max(slowest, first), total+first
 		}
 		t.Logf("%v: seeds 0..%d: %d visits, exactly one %d times, begun within %d fixes, mean %d", s, n-1, begun, once, slowest, total/n)
+		table.add(s, begun, once, slowest, n)
 		if s.policy == Strict && !s.claimed && s.sigma > 30 && s.where == -20 {
 			assert.Equal(t, begun, once, s) // 60 m without saying so: Strict may take longer
 		} else if s.where < 0 {
@@ -199,6 +202,40 @@ func TestSimLying(t *testing.T) {
 			assert.Zero(t, begun, s)
 		}
 	}
+	t.Logf("a fix every 10 s for 12 hours, seeds 0..%d; visits begun a seed, and within how many fixes the first\n%s", n-1, table)
+}
+
+// simTable is what TestSimLying found, a line for each error and a column for each place.
+type simTable struct {
+	lines []string
+	last  string
+}
+
+func (x *simTable) add(s setting, begun, once, slowest, n int) {
+	accuracy, wild, edge := "unknown", "no", "circle"
+	if s.claimed {
+		accuracy = "claimed"
+	}
+	if s.wild {
+		wild = "yes"
+	}
+	if s.straight {
+		edge = "straight"
+	}
+	row := fmt.Sprintf("| %-8v | %-8s | %-8s | %-4s | %2.0f m |", s.policy, edge, accuracy, wild, s.sigma)
+	if row != x.last {
+		x.lines, x.last = append(x.lines, row), row
+	}
+	cell := fmt.Sprintf(" %8.2f |", float64(begun)/float64(n))
+	if s.where < 0 {
+		cell = fmt.Sprintf(" %3d of %2d, %3d |", once, n, slowest)
+	}
+	x.lines[len(x.lines)-1] += cell
+}
+
+func (x simTable) String() string {
+	head := "| policy   | edge     | accuracy | wild | error | 50 m inside   | 20 m inside   | 5 m out  | 20 m out | 50 m out |\n|---|---|---|---|---|---|---|---|---|---|\n"
+	return head + strings.Join(x.lines, "\n")
 }
 
 // TestSimWalker: somebody walks in at 1.4 m/s from 600 m away, stays ten minutes

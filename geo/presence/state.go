@@ -1,7 +1,6 @@
 package presence
 
 import (
-	"math"
 	"slices"
 
 	"github.com/wantgo/wantgo/geo"
@@ -31,6 +30,10 @@ type Written struct {
 	// Revision grows with every change of Stays, also of one that no transition
 	// tells of.
 	Revision uint32
+	// Approaches are the fences whose Approached is not told again for now, at most 16. They are written in the
+	// statement that tells of the approach, so that it is told at most once, whatever is lost. Lifting a mark needs no
+	// write: a lost lifting costs one approach untold, never one told twice.
+	Approaches []Approach
 }
 
 // Stay is one fence the device is inside.
@@ -59,6 +62,8 @@ type Carried struct {
 	// stride is the speed, m/s, at least held up to the anchor.
 	stride   float64
 	evidence []evidence
+	// runs are the fences that the device may be closing in on.
+	runs []run
 	// recent holds the folded ids of the last applied pings.
 	recent     [recentPings]uint64
 	recentNext uint8
@@ -95,11 +100,12 @@ func (s *State) Clone() State {
 	c := *s
 	c.Stays = slices.Clone(s.Stays)
 	c.evidence = slices.Clone(s.evidence)
+	c.Approaches, c.runs = slices.Clone(s.Approaches), slices.Clone(s.runs)
 	return c
 }
 
 // Fences appends the fences that every Apply must be given as candidates, however
-// far away they are: those of the open stays and of the pending evidence.
+// far away they are: those of the open stays, of the pending evidence and of the marked approaches.
 func (s *State) Fences(dst []ID) []ID {
 	for i := range s.Stays {
 		dst = append(dst, s.Stays[i].Fence)
@@ -107,6 +113,11 @@ func (s *State) Fences(dst []ID) []ID {
 	for i := range s.evidence {
 		if s.stay(s.evidence[i].Fence) < 0 {
 			dst = append(dst, s.evidence[i].Fence)
+		}
+	}
+	for i := range s.Approaches {
+		if f := s.Approaches[i].Fence; s.stay(f) < 0 && !s.IsPending(f) {
+			dst = append(dst, f)
 		}
 	}
 	return dst
@@ -117,18 +128,6 @@ func (s *State) IsInside(fence ID) bool { return s.stay(fence) >= 0 }
 
 // IsPending says whether evidence about the fence is waiting for more.
 func (s *State) IsPending(fence ID) bool { return s.pending(fence) >= 0 }
-
-// Slack is how far, in metres, the device can move from the place of c before a
-// ping could change anything for that fence; timers are another matter. It holds
-// for any accuracy and policy: evidence begins only on the other side of the
-// edge, and while some is pending any ping counts.
-func (s *State) Slack(c *Candidate) float64 {
-	i := s.stay(c.Fence)
-	if s.IsPending(c.Fence) || (i >= 0) != c.Inside {
-		return 0
-	}
-	return math.Abs(c.Gap)
-}
 
 // Last is the last applied ping's place and time; ok is false if none is held.
 func (c *Carried) Last() (place geo.Point, at Millis, ok bool) {
@@ -147,6 +146,7 @@ func (c *Carried) Fade(now Millis) {
 		}
 	}
 	c.evidence = slices.DeleteFunc(c.evidence, func(e evidence) bool { return now-e.Latest > 3*staleAfter })
+	c.runs = slices.DeleteFunc(c.runs, func(u run) bool { return now-u.At > staleAfter })
 }
 
 func (s *State) stay(fence ID) int {

@@ -18,7 +18,7 @@ func TestNames(t *testing.T) {
 	}
 	_, err := ParsePolicy("lax")
 	require.ErrorContains(t, err, `"lax"`)
-	require.Equal(t, "exited entered dwelled", Exited.String()+" "+Entered.String()+" "+Dwelled.String())
+	require.Equal(t, "exited entered dwelled approached", Exited.String()+" "+Entered.String()+" "+Dwelled.String()+" "+Approached.String())
 	require.Equal(t, "accuracy_too_poor", AccuracyTooPoor.String())
 	require.Equal(t, "record_missing", RecordMissing.String())
 	require.Equal(t, "mock", Mock.String())
@@ -26,15 +26,17 @@ func TestNames(t *testing.T) {
 
 func TestRulesCheck(t *testing.T) {
 	for want, spoil := range map[string]func(*Rules){
-		"policy":         func(r *Rules) { r.Policy = 9 },
-		"enter margin":   func(r *Rules) { r.EnterMargin = math.NaN() },
-		"exit margin":    func(r *Rules) { r.ExitMargin = r.EnterMargin },
-		"surety":         func(r *Rules) { r.Surety = -1 },
-		"agreeing":       func(r *Rules) { r.Agreeing = -1 },
-		"dwell":          func(r *Rules) { r.Dwell = -time.Second },
-		"max speed":      func(r *Rules) { r.MaxSpeed = math.Inf(1) },
-		"silence":        func(r *Rules) { r.Silence = 1e9 * time.Second },
-		"already inside": func(r *Rules) { r.AlreadyInside = 3 },
+		"policy":            func(r *Rules) { r.Policy = 9 },
+		"enter margin":      func(r *Rules) { r.EnterMargin = math.NaN() },
+		"exit margin":       func(r *Rules) { r.ExitMargin = r.EnterMargin },
+		"surety":            func(r *Rules) { r.Surety = -1 },
+		"agreeing":          func(r *Rules) { r.Agreeing = -1 },
+		"dwell":             func(r *Rules) { r.Dwell = -time.Second },
+		"max speed":         func(r *Rules) { r.MaxSpeed = math.Inf(1) },
+		"silence":           func(r *Rules) { r.Silence = 1e9 * time.Second },
+		"already inside":    func(r *Rules) { r.AlreadyInside = 3 },
+		"approach distance": func(r *Rules) { r.ApproachDistance = math.NaN() },
+		"approach time":     func(r *Rules) { r.ApproachTime = -1 },
 	} {
 		r := Defaults(Standard)
 		spoil(&r)
@@ -77,6 +79,27 @@ func TestUnmarshalCarriedRefuses(t *testing.T) {
 		require.Error(t, ph.state.UnmarshalCarried(bad), name)
 		require.Equal(t, before, ph.state, name)
 	}
+}
+
+// Runs go with the phone like the rest; a state without any is packed as before there were runs.
+func TestCarriedRuns(t *testing.T) {
+	ph := newPhone(t, Standard, expecting(Standard, 200, 0))
+	ph.near(Ping{At: start, Place: offset(5000, 0), Accuracy: 10})
+	require.Equal(t, byte(carriedPlain), ph.state.MarshalCarried()[0])
+	ph.near(Ping{At: start + tick, Place: offset(420, 0), Accuracy: 10})
+	ph.near(Ping{At: start + 2*tick, Place: offset(400, 0), Accuracy: 10})
+	packed := ph.state.MarshalCarried()
+	require.Equal(t, byte(carriedWithRuns), packed[0])
+	again := State{Written: ph.state.Written}
+	require.NoError(t, again.UnmarshalCarried(packed))
+	require.Equal(t, ph.state, again)
+	require.Error(t, again.UnmarshalCarried(packed[:len(packed)-1]))
+	require.Error(t, again.UnmarshalCarried(append(packed, 0)))
+	twice := append(packed[:len(packed)-runBytes-1:len(packed)-runBytes-1], 2)
+	twice = append(append(twice, packed[len(packed)-runBytes:]...), packed[len(packed)-runBytes:]...)
+	require.ErrorContains(t, again.UnmarshalCarried(twice), "twice")
+	ph.state.Fade(start + 2*tick + staleAfter + 1)
+	require.Empty(t, ph.state.runs)
 }
 
 func TestCloneSharesNothing(t *testing.T) {

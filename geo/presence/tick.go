@@ -34,6 +34,9 @@ func (s *State) Tick(now Millis, rules func(ID) *Rules, out []Transition) []Tran
 		lost = s.notBefore(stay, lost)
 		gone := s.removeStay(i)
 		s.ClosedAt = max(s.ClosedAt, lost)
+		if r.approaches() {
+			s.markApproach(gone.Fence, lost, false)
+		}
 		if !gone.Quiet {
 			out = append(out, Transition{Fence: gone.Fence, Kind: Exited, At: lost, DecidedAt: now, Since: gone.Since, Reason: Silence})
 		}
@@ -90,6 +93,7 @@ func (s *State) NextDue(rules func(ID) *Rules) Millis {
 // End closes the stay of a fence, if one is open, for a reason that no ping gave,
 // and drops what evidence there is about it.
 func (s *State) End(fence ID, at Millis, why Reason, out []Transition) []Transition {
+	s.forgetApproach(fence)
 	i := s.stay(fence)
 	if i < 0 {
 		s.settle(fence)
@@ -104,13 +108,15 @@ func (s *State) End(fence ID, at Millis, why Reason, out []Transition) []Transit
 	return append(out, Transition{Fence: fence, Kind: Exited, At: at, DecidedAt: at, Since: gone.Since, Reason: why})
 }
 
-// EndAll closes every stay and drops everything carried but the recent ping ids.
+// EndAll closes every stay and drops everything carried but the recent ping ids, and
+// the marks of approaches: they tell where somebody was. An approach ends with it.
 func (s *State) EndAll(at Millis, why Reason, out []Transition) []Transition {
 	start := len(out)
 	for len(s.Stays) > 0 {
 		out = s.End(s.Stays[len(s.Stays)-1].Fence, at, why, out)
 	}
 	inOrder(out[start:])
+	s.Approaches = nil
 	s.Carried = Carried{recent: s.recent, recentNext: s.recentNext}
 	return out
 }

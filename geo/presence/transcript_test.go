@@ -128,6 +128,10 @@ func (st *stage) command(c words) {
 		st.dev.RefuseMock = c.has("refuse-mock")
 	case c.w[0] == "fence":
 		st.fence(c)
+	case c.w[0] == "row":
+		st.row(c)
+	case c.w[0] == "move":
+		st.move(c)
 	case c.w[0] == "walk":
 		st.walk(c)
 	case len(c.w) > 1 && c.w[1] == "at":
@@ -191,6 +195,8 @@ func (st *stage) fence(c words) {
 	r.Dwell = c.duration("dwell", 0)
 	r.Silence = c.duration("silence", r.Silence)
 	r.MaxSpeed = c.number("max-speed", r.MaxSpeed)
+	r.ApproachDistance = c.number("approach", 0)
+	r.ApproachTime = c.duration("approach-time", 0)
 	if s, ok := c.after("appears"); ok {
 		r.AppearedAt = c.clock(s)
 	}
@@ -204,6 +210,26 @@ func (st *stage) fence(c words) {
 	id := testID(len(st.fences) + 1)
 	st.names[id] = c.w[1]
 	st.fences = append(st.fences, circle{id: id, at: offset(c.number("north", 0), c.number("east", 0)), radius: c.number("radius", 100), rules: &r})
+}
+
+// row N NAME every METRES north radius R: NAME1 to NAMEn, from south to north.
+func (st *stage) row(c words) {
+	for i := range int(c.metres(1)) {
+		name := fmt.Sprintf("%s%d", c.w[2], i+1)
+		r := Defaults(st.policy)
+		id := testID(len(st.fences) + 1)
+		st.names[id] = name
+		st.fences = append(st.fences, circle{id: id, at: offset(float64(i)*c.number("every", 0), 0), radius: c.number("radius", 100), rules: &r})
+	}
+}
+
+// move NAME [north N] [east E] [radius R]
+func (st *stage) move(c words) {
+	for i := range st.fences {
+		if f := &st.fences[i]; st.names[f.id] == c.w[1] {
+			f.at, f.radius = offset(c.number("north", 0), c.number("east", 0)), c.number("radius", f.radius)
+		}
+	}
 }
 
 // walk NORTH EAST to NORTH EAST from CLOCK until CLOCK every D [accuracy A] [noise S] [shuffled]

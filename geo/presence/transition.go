@@ -10,9 +10,11 @@ const (
 	Exited Kind = iota
 	Entered
 	Dwelled
+	// Approached: the device closes in on the fence, from outside (Rules.ApproachDistance).
+	Approached
 )
 
-var kindNames = [...]string{"exited", "entered", "dwelled"}
+var kindNames = [...]string{"exited", "entered", "dwelled", "approached"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
@@ -60,11 +62,12 @@ type Transition struct {
 	Kind  Kind
 	// At is when the change came about. Exact: the time of the deciding ping.
 	// Otherwise: Entered the ping that began the visit, Exited the first ping of
-	// those that showed it was over, Dwelled the moment the dwell was full.
+	// those that showed it was over, Dwelled the moment the dwell was full,
+	// Approached the deciding ping.
 	At Millis
 	// DecidedAt is the time of the ping, or tick, that settled it.
 	DecidedAt Millis
-	// Since is the start of the stay.
+	// Since is the start of the stay; of Approached the same as At.
 	Since Millis
 	// Ping settled it; zero where no ping did.
 	Ping   ID
@@ -73,7 +76,7 @@ type Transition struct {
 	Late bool
 }
 
-// inOrder sorts the changes of one ping: exits, enters, dwells, each by fence.
+// inOrder sorts the changes of one ping: exits, enters, dwells, approaches, each by fence.
 // They are few, and mostly in order already.
 func inOrder(ts []Transition) {
 	for i := 1; i < len(ts); i++ {

@@ -118,6 +118,10 @@ func newDriver(t *testing.T, b []byte) *driver {
 		r.Dwell = time.Duration(d.next()%4) * time.Minute
 		r.Silence = time.Duration(d.next()%4) * 5 * time.Minute
 		r.AlreadyInside = AlreadyInside(d.next() % 3)
+		if k := d.next(); k%3 == 0 {
+			r.ApproachDistance = float64(k) * 2
+			r.ApproachTime = time.Duration(d.next()%3) * 10 * time.Second
+		}
 		if d.next()%4 == 0 {
 			r.AppearedAt = start + Millis(d.next())*10_000
 		}
@@ -143,7 +147,9 @@ func (d *driver) live() {
 			p, cs := d.ping(kind, n)
 			var ra, rb Refusal
 			need := s.Fences(nil)
-			cs = slices.DeleteFunc(cs, func(c Candidate) bool { return !c.Inside && !slices.Contains(need, c.Fence) })
+			cs = slices.DeleteFunc(cs, func(c Candidate) bool {
+				return !c.Inside && !slices.Contains(need, c.Fence) && c.Gap > c.Rules.ApproachLookout()
+			})
 			calm := d.calm(&s, cs)
 			a, ra = s.Apply(p, d.at, cs, &dev, nil)
 			slices.Reverse(cs)
@@ -180,17 +186,10 @@ func (d *driver) live() {
 	d.check()
 }
 
-// calm says whether no fence could change, each at its own slack of 0 or more, and
-// no dwell waits for a ping.
+// calm says whether no fence could change: each has room, and no time has ended it.
 func (d *driver) calm(s *State, cs []Candidate) bool {
 	for i := range cs {
-		if s.Slack(&cs[i]) == 0 {
-			return false
-		}
-	}
-	for i := range s.Stays {
-		r := d.rules(s.Stays[i].Fence)
-		if r.Dwell > 0 || r.Silence > 0 {
+		if room, until := s.Room(&cs[i], d.at); room == 0 || until != 0 && until <= d.at {
 			return false
 		}
 	}
@@ -241,6 +240,8 @@ func (d *driver) check() {
 			require.True(d.t, f.in || quiet, "dwelled outside")
 			require.False(d.t, f.dwelled && f.in, "dwelled twice")
 			f.dwelled = true
+		case Approached:
+			require.False(d.t, f.in, "approached from inside")
 		case Exited:
 			require.True(d.t, f.in || quiet, "exited outside")
 			f.in, f.dwelled = false, false
@@ -270,7 +271,7 @@ func TestLives(t *testing.T) {
 		}
 	}
 	t.Logf("told: %v", kinds)
-	require.Len(t, kinds, 3)
+	require.Len(t, kinds, 4)
 }
 
 func FuzzApply(f *testing.F) {
@@ -287,6 +288,11 @@ func FuzzUnmarshalCarried(f *testing.F) {
 	ph, _ := setting{policy: Standard, sigma: 30, where: 5}.lie(f, 1)
 	f.Add(ph.state.MarshalCarried())
 	f.Add([]byte{})
+	near := newPhone(f, Standard, expecting(Standard, 200, 0))
+	for i := range Millis(3) {
+		near.near(Ping{At: start + i*tick, Place: offset(420-20*float64(i), 0), Accuracy: 10})
+	}
+	f.Add(near.state.MarshalCarried())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var s State
 		if s.UnmarshalCarried(b) != nil {
@@ -295,7 +301,7 @@ func FuzzUnmarshalCarried(f *testing.F) {
 		}
 		var again State
 		require.NoError(t, again.UnmarshalCarried(s.MarshalCarried()))
-		c := cafe(Standard)
+		c := expecting(Standard, 200, 0)
 		p := Ping{ID: testID(1), At: start, Place: centre, Accuracy: 10}
 		s.Apply(p, start, []Candidate{c.seenFrom(centre)}, nil, nil)
 		require.NoError(t, again.UnmarshalCarried(s.MarshalCarried()))

@@ -9,16 +9,21 @@ import (
 	"github.com/wantgo/wantgo/geo"
 )
 
-// carriedVersion is the first byte of MarshalCarried. Another version is refused,
-// which costs the phone a few pings of evidence.
-const carriedVersion = 1
+// The first byte of MarshalCarried. Without runs it is written as before there were
+// any, which older nodes read. Another version is refused, which costs the phone a
+// few pings of evidence.
+const (
+	carriedPlain    = 1
+	carriedWithRuns = 2
+)
 
 // MaxCarriedBytes bounds what MarshalCarried gives and UnmarshalCarried takes.
-const MaxCarriedBytes = 2 + 4*fixBytes + 8 + 17 + 8 + 1 + recentPings*8 + 1 + maxEvidence*evidenceBytes
+const MaxCarriedBytes = 2 + 4*fixBytes + 8 + 17 + 8 + 1 + recentPings*8 + 1 + maxEvidence*evidenceBytes + 1 + maxRuns*runBytes
 
 const (
 	fixBytes      = 8 + 8 + 8 + 8
 	evidenceBytes = 16 + 16 + 8 + 8 + 8 + 8
+	runBytes      = 16 + 8 + 8 + 1 + 5*8
 )
 
 var errCarried = errors.New("carried state")
@@ -27,8 +32,8 @@ var errCarried = errors.New("carried state")
 // process. A restored State goes on exactly as this one would.
 func (s *State) MarshalCarried() []byte {
 	c := &s.Carried
-	b := make([]byte, 0, 160+len(c.evidence)*evidenceBytes)
-	b = append(b, carriedVersion, 0)
+	b := make([]byte, 0, 160+len(c.evidence)*evidenceBytes+len(c.runs)*runBytes)
+	b = append(b, carriedPlain, 0)
 	for i, f := range c.fixes() {
 		if f.At == 0 {
 			continue
@@ -55,6 +60,28 @@ func (s *State) MarshalCarried() []byte {
 		b = appendFloat(b, e.Sum)
 		b = appendFloat(b, e.Deep)
 	}
+	if len(c.runs) > 0 {
+		b[0] = carriedWithRuns
+		b = c.appendRuns(b)
+	}
+	return b
+}
+
+func (c *Carried) appendRuns(b []byte) []byte {
+	b = append(b, byte(len(c.runs)))
+	for i := range c.runs {
+		u := &c.runs[i]
+		b = append(b, u.Fence[:]...)
+		b = appendWord(b, uint64(u.At))
+		b = appendWord(b, uint64(u.Near))
+		b = append(b, 0)
+		if u.Falling {
+			b[len(b)-1] = 1
+		}
+		for _, v := range []float64{u.Weight, u.Time, u.Gap, u.Times, u.Slopes} {
+			b = appendFloat(b, v)
+		}
+	}
 	return b
 }
 
@@ -80,8 +107,9 @@ func (s *State) UnmarshalCarried(b []byte) error {
 		return fmt.Errorf("%w: %d bytes are more than %d", errCarried, len(b), MaxCarriedBytes)
 	}
 	r := reader{rest: b}
-	if v := r.byte(); r.err == nil && v != carriedVersion {
-		return fmt.Errorf("%w: version %d, want %d", errCarried, v, carriedVersion)
+	version := r.byte()
+	if r.err == nil && version != carriedPlain && version != carriedWithRuns {
+		return fmt.Errorf("%w: version %d, want %d or %d", errCarried, version, carriedPlain, carriedWithRuns)
 	}
 	var c Carried
 	held := r.byte()
@@ -108,6 +136,9 @@ func (s *State) UnmarshalCarried(b []byte) error {
 		c.remember(k)
 	}
 	r.evidence(&c)
+	if version == carriedWithRuns {
+		r.runs(&c)
+	}
 	r.need(len(r.rest) == 0, "length")
 	if r.err != nil {
 		return r.err
@@ -157,12 +188,28 @@ func (r *reader) fix() fix {
 
 func (r *reader) evidence(c *Carried) {
 	n := int(r.byte())
-	r.need(n <= maxEvidence && len(r.rest) == n*evidenceBytes, "evidence")
+	r.need(n <= maxEvidence && len(r.rest) >= n*evidenceBytes, "evidence")
 	for i := 0; i < n && r.err == nil; i++ {
 		e := evidence{Fence: ID(r.take(16)), By: ID(r.take(16)), Since: r.time(), Latest: r.time(), Sum: r.float(), Deep: r.float()}
 		r.need(e.Sum >= 0 && e.Sum <= 1000 && e.Deep >= 0 && e.Deep <= 1000 && e.Since <= e.Latest, "evidence")
 		r.need(c.pending(e.Fence) < 0, "evidence: fence twice")
 		c.evidence = append(c.evidence, e)
+	}
+}
+
+func (r *reader) runs(c *Carried) {
+	n := int(r.byte())
+	r.need(n > 0 && n <= maxRuns && len(r.rest) == n*runBytes, "runs")
+	for i := 0; i < n && r.err == nil; i++ {
+		u := run{Fence: ID(r.take(16)), At: r.time(), Near: Millis(r.word())}
+		falling := r.byte()
+		u.Falling = falling == 1
+		u.Weight, u.Time, u.Gap, u.Times, u.Slopes = r.float(), r.float(), r.float(), r.float(), r.float()
+		r.need(falling <= 1 && u.Near >= 0 && u.Near <= u.At, "run")
+		r.need(u.Weight > 0 && u.Weight <= 1e6 && u.Times >= 0 && u.Times <= 1e15 && u.Time <= 0 && u.Time >= -1e6, "run")
+		r.need(math.Abs(u.Gap) <= 1e9 && math.Abs(u.Slopes) <= 1e20, "run")
+		r.need(c.running(u.Fence) < 0, "runs: fence twice")
+		c.runs = append(c.runs, u)
 	}
 }
 
