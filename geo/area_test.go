@@ -181,36 +181,3 @@ func TestGapEqualsTwin(t *testing.T) {
 	t.Logf("largest relative difference of a gap: %.6f", worst)
 	require.Less(t, worst, 0.001)
 }
-
-func FuzzArea(f *testing.F) {
-	f.Add([]byte{0, 0, 0, 9, 9, 9, 9, 0, 0, 0}, 1.0, 1.0)
-	f.Add([]byte{200, 0, 200, 90, 200, 180, 200, 250}, 89.0, 180.0)
-	f.Fuzz(func(t *testing.T, raw []byte, lat, lng float64) {
-		var rings [][]geo.Point
-		var r []geo.Point
-		for i := 0; i+1 < len(raw) && i < 200; i += 2 {
-			if raw[i] == 255 {
-				rings, r = append(rings, r), nil
-				continue
-			}
-			r = append(r, geo.Point{Lat: float64(raw[i])/254*180 - 90, Lng: float64(raw[i+1])/255*360 - 180})
-		}
-		rings = append(rings, r)
-		a, _, err := geo.NewArea([][][]geo.Point{rings}, false)
-		p := geo.Point{Lat: lat, Lng: lng}
-		if err != nil || p.Validate() != nil {
-			return
-		}
-		gap := a.Gap(p)
-		if math.IsNaN(gap) || math.IsInf(gap, 0) || gap != 0 && (gap < 0) != a.Contains(p) {
-			t.Fatalf("gap %v, contains %v", gap, a.Contains(p))
-		}
-		if a.Contains(p) && !a.Bounds().Contains(p) {
-			t.Fatalf("inside but not in the bounds %v", a.Bounds())
-		}
-		again, warnings, err := geo.NewArea(a.Polygons(), true)
-		if err != nil || len(warnings) > 0 || again.Contains(p) != a.Contains(p) {
-			t.Fatalf("a mended area does not stand as it is: %v %v", warnings, err)
-		}
-	})
-}

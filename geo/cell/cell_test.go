@@ -1,6 +1,7 @@
 package cell_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand"
 	"testing"
@@ -150,8 +151,7 @@ func star(rng *rand.Rand, at geo.Point, n int, radius float64) []geo.Point {
 // point's cell cut short from H3's finest resolution and from the covering's.
 func TestCoverIsSound(t *testing.T) {
 	rng := seeded(t)
-	type tally struct{ shapes, cells, points, edge int }
-	sums := map[int]*tally{}
+	sums := map[size]*tally{}
 	for range 600 {
 		at, radius := anywhere(t, rng), math.Pow(10, 1+3.7*rng.Float64())
 		if rng.Intn(20) == 0 {
@@ -167,10 +167,12 @@ func TestCoverIsSound(t *testing.T) {
 		require.NoError(t, err)
 		require.NotZero(t, covering.Len())
 		require.Less(t, covering.Len(), 150, "%T of %.0f m", shape, radius)
-		sum := sums[int(math.Log10(radius))]
+		_, circle := shape.(geo.Circle)
+		of := size{circle, int(math.Log10(radius))}
+		sum := sums[of]
 		if sum == nil {
 			sum = &tally{}
-			sums[int(math.Log10(radius))] = sum
+			sums[of] = sum
 		}
 		sum.shapes++
 		sum.cells += covering.Len()
@@ -199,12 +201,72 @@ func TestCoverIsSound(t *testing.T) {
 			}
 		}
 	}
-	for power := 1; power < 8; power++ {
-		if s := sums[power]; s != nil {
-			t.Logf("10^%d m and more: %.1f cells a shape, %.0f %% of the points inside need the exact test",
-				power, float64(s.cells)/float64(s.shapes), 100*float64(s.edge)/float64(s.points))
+	tightness(t, sums)
+}
+
+// size is a kind of shape and the power of ten of its metres.
+type size struct {
+	circle bool
+	power  int
+}
+
+type tally struct{ shapes, cells, points, edge int }
+
+// tightness logs what coverings are worth.
+func tightness(t *testing.T, sums map[size]*tally) {
+	t.Log("shape    from metres   shapes   cells a shape   points inside that need the exact test")
+	for _, circle := range []bool{true, false} {
+		name := map[bool]string{true: "circle", false: "star"}[circle]
+		for power := range 9 {
+			if s := sums[size{circle, power}]; s != nil {
+				t.Logf("%-6s %13.0f %8d %15.1f %10.0f %%", name, math.Pow(10, float64(power)), s.shapes,
+					float64(s.cells)/float64(s.shapes), 100*float64(s.edge)/float64(max(1, s.points)))
+			}
 		}
 	}
+}
+
+// FuzzCover makes circles and three-cornered areas of whatever it is given and looks for a missed point.
+func FuzzCover(f *testing.F) {
+	f.Add(37.5, 127.0, 100.0, 0.3, 0.5, false)
+	f.Add(90.0, 180.0, 50_000.0, 0.9, 0.1, true)
+	f.Add(64.7, 10.536, 2000.0, 0.0, 1.0, true)
+	f.Fuzz(func(t *testing.T, lat, lng, radius, turn, far float64, corners bool) {
+		at := geo.Point{Lat: lat, Lng: lng}
+		circle, err := geo.NewCircle(at, radius)
+		if err != nil || !(turn >= 0 && turn <= 1 && far >= 0 && far <= 1) {
+			t.Skip()
+		}
+		shape := geo.Shape(circle)
+		if corners {
+			if radius > 1e6 {
+				t.Skip()
+			}
+			ring := []geo.Point{geo.Destination(at, 360*turn, radius), geo.Destination(at, 120, radius), geo.Destination(at, 240, radius*far)}
+			a, _, err := geo.NewArea([][][]geo.Point{{append(ring, ring[0])}}, false)
+			if err != nil {
+				t.Skip()
+			}
+			shape = a
+		}
+		covering, err := cell.Cover(shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 8 {
+			p := geo.Destination(at, 360*turn+45*float64(i), radius*far)
+			fine, err := cell.Of(p, cell.MaxRes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if side, inside := covering.Side(fine), shape.Contains(p); inside && side == cell.Outside || !inside && side == cell.Within {
+				t.Fatalf("%v: inside %v, covering %v", p, inside, side)
+			}
+		}
+		if cell.Panics() != 0 {
+			t.Fatal("the binding panicked")
+		}
+	})
 }
 
 func FuzzOf(f *testing.F) {
@@ -223,16 +285,20 @@ func FuzzOf(f *testing.F) {
 }
 
 func BenchmarkCover(b *testing.B) {
-	rng := rand.New(rand.NewSource(1))
-	for name, radius := range map[string]float64{"100m": 100, "1km": 1000, "50km": 50_000} {
-		b.Run(name, func(b *testing.B) {
+	for _, radius := range []float64{10, 100, 1000, 10_000, 50_000} {
+		b.Run(fmt.Sprintf("%.0fm", radius), func(b *testing.B) {
+			rng := rand.New(rand.NewSource(1))
 			b.ReportAllocs()
+			cells := 0
 			for b.Loop() {
 				at := geo.Point{Lat: 37.4 + 0.3*rng.Float64(), Lng: 126.8 + 0.3*rng.Float64()}
-				if _, err := cell.Cover(geo.Circle{Center_: at, Radius: radius}); err != nil {
+				c, err := cell.Cover(geo.Circle{Center_: at, Radius: radius})
+				if err != nil {
 					b.Fatal(err)
 				}
+				cells += c.Len()
 			}
+			b.ReportMetric(float64(cells)/float64(b.N), "cells/fence")
 		})
 	}
 }

@@ -1,6 +1,8 @@
 package cell
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 
 	"github.com/wantgo/wantgo/geo"
@@ -51,39 +53,124 @@ func (c Covering) Side(of Cell) Side {
 }
 
 const (
-	enough    = 40  // cells from which on a covering is not refined further
+	enough    = 120 // cells that a covering may have
+	atOnce    = 8   // cells from which on those at the edge are not all refined together
 	finest    = 11  // resolution beyond which refinement says nothing that geometry does not say faster
-	small     = 500 // metres of reach up to which a covering is not refined at all
+	small     = 500 // metres of reach up to which a covering is refined until it has few cells
+	few       = 12
 	gapSlack  = 0.002
 	gapMetres = 0.01
 )
 
-// Cover returns a covering of about 2 to 100 cells, whatever the shape's size. It starts with the few cells that are as
-// large as the shape and refines the cells at the edge while the whole stays small. A circle of 100 m takes one
-// conversion and at most seven centres.
+// Cover returns a covering of about 2 to 120 cells, whatever the shape's size. It starts with the few cells that are as
+// large as the shape and refines cells at the edge, the largest first and of these those that lie deepest inside, while
+// the whole stays within bounds: a refined cell becomes inner ones, edge ones and nothing. Seven inner cells of one
+// parent become that parent.
 func Cover(shape geo.Shape) (Covering, error) {
-	edge, err := seeds(shape)
+	start, err := seeds(shape)
 	if err != nil {
 		return Covering{}, err
 	}
-	var c Covering
-	for len(edge) > 0 {
-		in, at, err := sift(shape, edge)
+	c := coverer{shape: shape, most: enough}
+	if isSmall(shape) {
+		c.most = few
+	}
+	if err := c.add(start); err != nil {
+		return Covering{}, err
+	}
+	return c.refine()
+}
+
+// coverer is a covering being made. Refinement never leaves a point out: a cell's children are all classified.
+type coverer struct {
+	shape geo.Shape
+	most  int
+	inner []Cell
+	edge  []edgeCell
+}
+
+type edgeCell struct {
+	cell Cell
+	gap  float64 // of its centre, negative inside
+}
+
+// add classifies cells by what the shape's gap at their centre says of their ball.
+func (c *coverer) add(cells []Cell) error {
+	for _, k := range cells {
+		centre, err := middle(k)
 		if err != nil {
+			return err
+		}
+		gap := c.shape.Gap(centre)
+		switch Classify(gap, Radius(k.Res())) {
+		case Within:
+			c.inner = append(c.inner, k)
+		case AtEdge:
+			c.edge = append(c.edge, edgeCell{k, gap})
+		}
+	}
+	return nil
+}
+
+func (c *coverer) refine() (Covering, error) {
+	for len(c.edge) > 0 {
+		slices.SortFunc(c.edge, compareEdge)
+		next := c.edge[0].cell.Res()
+		if next >= finest || len(c.inner)+len(c.edge) >= c.most {
+			break
+		}
+		n := 1
+		for n < min(atOnce, len(c.edge)) && c.edge[n].cell.Res() == next {
+			n++
+		}
+		before := coverer{inner: slices.Clone(c.inner), edge: slices.Clone(c.edge)}
+		cells := make([]Cell, n)
+		for i := range cells {
+			cells[i] = c.edge[i].cell
+		}
+		c.edge = slices.Delete(c.edge, 0, n)
+		if err := c.add(children(cells)); err != nil {
 			return Covering{}, err
 		}
-		c.Inner = append(c.Inner, in...)
-		edge = nil
-		if len(at) == 0 {
+		c.inner = joined(c.inner)
+		if len(c.inner)+len(c.edge) > c.most {
+			c.inner, c.edge = before.inner, before.edge
 			break
 		}
-		if at[0].Res() >= finest || isSmall(shape) || len(c.Inner)+len(at) > enough/3 {
-			c.Edge = at
-			break
-		}
-		edge = children(at)
 	}
-	return c, nil
+	out := Covering{Inner: c.inner}
+	for _, e := range c.edge {
+		out.Edge = append(out.Edge, e.cell)
+	}
+	return out, nil
+}
+
+// compareEdge puts the cells first of which refinement promises most: the largest, then those deepest inside.
+func compareEdge(a, b edgeCell) int {
+	if d := a.cell.Res() - b.cell.Res(); d != 0 {
+		return d
+	}
+	return cmp.Compare(a.gap, b.gap)
+}
+
+// joined replaces all children of a cell by the cell, as often as it can. Points cut short to the parent are cut short
+// to one of the children too, so that nothing is lost or won.
+func joined(cells []Cell) []Cell {
+	slices.SortFunc(cells, func(a, b Cell) int { return b.Res() - a.Res() })
+	of := map[Cell]int{}
+	for i := 0; i < len(cells); i++ {
+		k := cells[i]
+		if k.Res() == 0 {
+			continue
+		}
+		parent := k.Parent(k.Res() - 1)
+		if of[parent]++; of[parent] == parent.children() {
+			cells = append(cells, parent)
+		}
+	}
+	return slices.DeleteFunc(cells, func(k Cell) bool {
+		return k.Res() > 0 && of[k.Parent(k.Res()-1)] == k.Parent(k.Res()-1).children()
+	})
 }
 
 // isSmall tells whether a conversion costs more than the exact test of the few points that a finer covering would save.
@@ -131,23 +218,6 @@ func seeds(shape geo.Shape) ([]Cell, error) {
 // (beside pentagons) have centres 583 km / 7^(r/2) from their child's, sqrt 7 times as far from each other; 400 km is
 // well below the ring that their neighbours make round them. A test measures it.
 func inradius(res int) float64 { return ballRadius[res] * (400_000 / ballAtRes0) }
-
-// sift parts cells by what the shape's gap at their centre says of their ball.
-func sift(shape geo.Shape, cells []Cell) (in, at []Cell, err error) {
-	for _, c := range cells {
-		centre, err := middle(c)
-		if err != nil {
-			return nil, nil, err
-		}
-		switch Classify(shape.Gap(centre), Radius(c.Res())) {
-		case Within:
-			in = append(in, c)
-		case AtEdge:
-			at = append(at, c)
-		}
-	}
-	return in, at, nil
-}
 
 // Classify tells, from a shape's gap at a ball's centre, where the ball lies: by the triangle inequality, with room for
 // the 0.1 % by which a polygon's gap may be off.

@@ -63,3 +63,11 @@ func (c Cell) Child(digit int) (Cell, bool) {
 	}
 	return c&^(resMask|unused<<digitShift(res)) | Cell(res)<<resShift | Cell(digit)<<digitShift(res), true
 }
+
+// children returns the number of children: seven, or six of a pentagon.
+func (c Cell) children() int {
+	if c.Pentagon() {
+		return 6
+	}
+	return 7
+}

@@ -161,6 +161,83 @@ func TestManyBrokenRings(t *testing.T) {
 	require.Contains(t, strict.Refused[0].Reason, "ring 1")
 }
 
+// fate is what becomes of a broken ring.
+type fate int
+
+const (
+	dropped fate = iota
+	mended
+	refusing // its whole feature is refused
+)
+
+func brokenRing(rng *rand.Rand) (string, fate) {
+	x, y := 1+7*rng.Float64(), 1+7*rng.Float64()
+	switch rng.Intn(9) {
+	case 0:
+		return fmt.Sprintf(`[[%f,%f]]`, x, y), dropped
+	case 1:
+		return fmt.Sprintf(`[[%f,%f],[%f,%f],[%f,%f],[%f,%f]]`, x, y, x+1, y+1, x+1, y+1, x, y), dropped
+	case 2:
+		return fmt.Sprintf(`[[%f,%f],[%f,%f],[%f,%f]]`, x, y, x+1, y, x, y+1), dropped
+	case 3:
+		return `[]`, dropped
+	case 4:
+		return fmt.Sprintf(`[[%f,%f],[%f,%f],[%f,%f],[%f,%f]]`, x, y, x+.5, y, x+.5, y, x, y+.5), mended
+	case 5:
+		return fmt.Sprintf(`[[%f,%f],[NaN,%f],[%f,%f],[%f,%f]]`, x, y, y, x, y+1, x, y), refusing
+	case 6:
+		return fmt.Sprintf(`[[%f,%f],[%f,%f],[%f,%f],[%f,%f]]`, x, y, x+400*(1+rng.Float64()), y, x, y+1, x, y), refusing
+	case 7:
+		return fmt.Sprintf(`[[%f,%f],[%f],[%f,%f],[%f,%f]]`, x, y, x, x, y+1, x, y), refusing
+	default:
+		return fmt.Sprintf(`[[%f,%f],[null,%f],[%f,%f],[%f,%f]]`, x, y, y, x, y+1, x, y), refusing
+	}
+}
+
+// TestBrokenRingsBySeed breaks 133 rings among good features, as holes of good ones and by themselves, and wants every
+// good feature to be there, to be the same as in a file without the others, and the count to come out.
+func TestBrokenRingsBySeed(t *testing.T) {
+	seed := time.Now().UnixNano()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewSource(seed))
+	var good, mixed []string
+	refused, warned := 0, 0
+	for i := range 133 {
+		for k := range rng.Intn(3) {
+			f := polygon(fmt.Sprintf(`"id":"good %d.%d",`, i, k), squareRing)
+			good, mixed = append(good, f), append(mixed, f)
+		}
+		ring, fate := brokenRing(rng)
+		alone := rng.Intn(2) == 0
+		if !alone {
+			ring = squareRing + "," + ring
+		}
+		mixed = append(mixed, polygon(fmt.Sprintf(`"id":"broken %d",`, i), ring))
+		if fate == refusing || alone && fate == dropped {
+			refused++
+		} else {
+			warned++
+		}
+	}
+	want, got := read(t, collection(good...)), read(t, collection(mixed...))
+	shapes := map[string]geo.Shape{}
+	for _, f := range got.Features {
+		shapes[f.ID] = f.Shape
+		if strings.HasPrefix(f.ID, "broken") {
+			require.NotEmpty(t, f.Warnings, f.ID)
+		}
+	}
+	for _, f := range want.Features {
+		require.Equal(t, f.Shape, shapes[f.ID], f.ID)
+	}
+	require.Len(t, got.Refused, refused)
+	require.Len(t, got.Features, len(want.Features)+warned)
+	for _, r := range got.Refused {
+		require.True(t, strings.HasPrefix(r.ID, "broken"), r.ID)
+		require.NotEmpty(t, r.Reason)
+	}
+}
+
 func TestPoints(t *testing.T) {
 	r := read(t, collection(`{"type":"Feature","properties":{"name":"점"},"geometry":{"type":"Point","coordinates":[126.978,37.5665]}}`))
 	require.Nil(t, r.Features[0].Shape)

@@ -146,16 +146,36 @@ func benchTree(b *testing.B, l *loaded, points []geo.Point) {
 	}
 }
 
+// BenchmarkNearest looks for the ten nearest fences by gap, and stores by distance: circles without radius.
 func BenchmarkNearest(b *testing.B) {
 	for _, w := range workloads {
 		b.Run(w.name, func(b *testing.B) {
 			l, points := w.load(b), w.walk(10_000)
-			b.ReportAllocs()
-			var dst []index.Near
-			for i := 0; b.Loop(); i++ {
-				dst = l.snapshot.Nearest(points[i*7919%len(points)], 10, dst[:0])
+			b.Run("fences", func(b *testing.B) { benchNearest(b, l.snapshot, points, nil) })
+			if w.slow {
+				return
 			}
+			stores := make([]*index.Fence, len(l.fences))
+			for i, f := range l.fences {
+				stores[i] = &index.Fence{ID: f.ID, Shape: geo.Circle{Center_: f.Shape.Center()}}
+			}
+			s, err := index.Build(stores)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run("stores", func(b *testing.B) { benchNearest(b, s, points, nil) })
+			b.Run("stores_one_in_ten", func(b *testing.B) {
+				benchNearest(b, s, points, func(f *index.Fence) bool { return f.ID[15]%10 == 0 })
+			})
 		})
+	}
+}
+
+func benchNearest(b *testing.B, s *index.Snapshot, points []geo.Point, keep func(*index.Fence) bool) {
+	b.ReportAllocs()
+	var dst []index.Near
+	for i := 0; b.Loop(); i++ {
+		dst = s.NearestFunc(points[i*7919%len(points)], 10, keep, dst[:0])
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // change makes the next snapshot. Nodes are copied before they are changed, each time anew: that is a few hundred bytes
 // a level.
 type change struct {
-	builder
+	*builder
 	snapshot *Snapshot
 }
 
@@ -37,17 +37,27 @@ func (c *change) putIn(n *node, g *geometry) *node {
 		next.inner = append(slices.Clip(n.inner), g.fence)
 	case n.kids != nil:
 		kids := *n.kids
-		for d, k := range kids {
-			kids[d] = c.putIn(k, g)
+		for d, k := range kids.nodes {
+			kids.nodes[d] = c.putIn(k, g)
 		}
-		next.kids, next.passed = &kids, n.passed+1
-	case len(n.edge) < leafFull || len(n.edge)%leafFull != 0:
-		next.edge = append(slices.Clip(n.edge), newCandidate(g.fence))
-	default:
+		next.kids, next.passed = &kids, n.passed+int32(g.weight())
+	case n.mayBurst(g):
 		next.edge = nil
 		c.fill(&next, geometries(n.edge, g))
+	default:
+		next.edge = append(slices.Clip(n.edge), newCandidate(g.fence))
 	}
 	return &next
+}
+
+// mayBurst tells whether the leaf with one fence more should be split. Where a split parted nothing, it is tried again
+// only once the leaf has grown by a half.
+func (n *node) mayBurst(g *geometry) bool {
+	weight := g.weight()
+	for i := range n.edge {
+		weight += n.edge[i].weight()
+	}
+	return weight > max(leafFull, int(n.passed)*3/2)
 }
 
 func geometries(of []candidate, more *geometry) []geometry {
@@ -85,53 +95,63 @@ func (c *change) removeFrom(n *node, g *geometry) *node {
 		next.inner = slices.DeleteFunc(slices.Clone(n.inner), func(f *Fence) bool { return f == g.fence })
 	case n.kids != nil:
 		kids := *n.kids
-		for d, k := range kids {
-			kids[d] = c.removeFrom(k, g)
+		for d, k := range kids.nodes {
+			kids.nodes[d] = c.removeFrom(k, g)
 		}
-		next.kids, next.passed = &kids, n.passed-1
-		next.mergeIfFew()
+		if next.passed -= int32(g.weight()); next.passed <= leafFew {
+			c.merge(&next, g.fence)
+		} else {
+			next.kids = &kids
+		}
 	default:
 		next.edge = slices.DeleteFunc(slices.Clone(n.edge), func(k candidate) bool { return k.fence == g.fence })
 	}
 	return &next
 }
 
-// mergeIfFew makes the node a leaf again when few fences are left below it. All of these are at its edge, as they were
-// passed on.
-func (n *node) mergeIfFew() {
-	if n.passed > leafFew {
+// merge makes the node a leaf again, without the fence that is being removed. Its children do not have all its fences:
+// some touch the node's ball and none of theirs. As every place is in the ball of some leaf, wherever in the trie,
+// walking all nodes whose ball meets this one's finds them.
+func (c *change) merge(n *node, removed *Fence) {
+	m := merger{leaf: n, removed: removed}
+	for _, root := range c.snapshot.roots {
+		m.walk(root)
+	}
+	n.kids, n.passed, n.edge = nil, 0, m.edge
+}
+
+// merger collects the fences whose edge touches the ball of a leaf; they are few.
+type merger struct {
+	leaf    *node
+	removed *Fence
+	edge    []candidate
+}
+
+func (m *merger) walk(n *node) {
+	if n == nil {
 		return
 	}
-	var below []*Fence
-	for _, k := range n.kids {
-		below = k.gather(below)
+	if far := ballChord[n.cell.Res()] + ballChord[m.leaf.cell.Res()] + chordSlack; n.vector.Chord2(m.leaf.vector) > far*far {
+		return
 	}
-	n.kids, n.passed = nil, 0
-	n.edge = make([]candidate, len(below))
-	for i, f := range below {
-		n.edge[i] = newCandidate(f)
+	for _, f := range n.inner {
+		m.take(f)
+	}
+	for i := range n.edge {
+		m.take(n.edge[i].fence)
+	}
+	if n.kids != nil {
+		for _, k := range n.kids.nodes {
+			m.walk(k)
+		}
 	}
 }
 
-// gather adds the fences of the node and below that are not there yet; they are few.
-func (n *node) gather(to []*Fence) []*Fence {
-	if n == nil {
-		return to
+func (m *merger) take(f *Fence) {
+	if f == m.removed || slices.ContainsFunc(m.edge, func(c candidate) bool { return c.fence == f }) {
+		return
 	}
-	for _, f := range n.inner {
-		if !slices.Contains(to, f) {
-			to = append(to, f)
-		}
+	if g := newGeometry(f); m.leaf.side(&g) == cell.AtEdge {
+		m.edge = append(m.edge, newCandidate(f))
 	}
-	for i := range n.edge {
-		if f := n.edge[i].fence; !slices.Contains(to, f) {
-			to = append(to, f)
-		}
-	}
-	if n.kids != nil {
-		for _, k := range n.kids {
-			to = k.gather(to)
-		}
-	}
-	return to
 }

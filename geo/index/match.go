@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/wantgo/wantgo/geo"
-	"github.com/wantgo/wantgo/geo/cell"
 )
 
 // Match appends the fences that contain p, exactly those, in an order that depends on the snapshot and p alone. A
@@ -13,7 +12,7 @@ func (s *Snapshot) Match(p geo.Point, dst []*Fence) []*Fence {
 	if !onGlobe(p) {
 		return dst
 	}
-	leaf, dst := s.descend(p, dst)
+	leaf, dst := s.leafAt(p, dst)
 	if leaf == nil {
 		return s.scan(p, dst)
 	}
@@ -26,30 +25,7 @@ func (s *Snapshot) Match(p geo.Point, dst []*Fence) []*Fence {
 	return dst
 }
 
-func onGlobe(p geo.Point) bool {
-	return p.Lat >= -90 && p.Lat <= 90 && p.Lng >= -180 && p.Lng <= 180
-}
-
-// descend follows the digits of p's cell to its leaf and appends the fences that hold the ball of a node on the way.
-// It returns no leaf, and dst as it was, if the conversion fails.
-func (s *Snapshot) descend(p geo.Point, dst []*Fence) (*node, []*Fence) {
-	c, err := cell.Of(p, s.depth)
-	if err != nil {
-		return nil, dst
-	}
-	before := len(dst)
-	n := s.roots[c.BaseNumber()]
-	for res := 1; n != nil; res++ {
-		dst = append(dst, n.inner...)
-		if n.kids == nil {
-			return n, dst
-		}
-		n = n.kids[c.Digit(res)]
-	}
-	return nil, dst[:before]
-}
-
-// scan asks every fence: the last resort where H3 gives no cell.
+// scan asks every fence: the last resort where H3 gives no cells.
 func (s *Snapshot) scan(p geo.Point, dst []*Fence) []*Fence {
 	s.All(func(f *Fence) bool {
 		if f.Shape.Contains(p) {
@@ -65,9 +41,9 @@ func (s *Snapshot) scan(p geo.Point, dst []*Fence) []*Fence {
 type Follower struct {
 	version uint64
 	leaf    *node
-	at      geo.Point // where the answer was made, with the cosine of its latitude
-	cos     float64
-	quiet   float64 // metres round at within which no edge lies
+	at      geo.Point // where the answer was made
+	quiet2  float64   // square of the degrees of latitude round at within which the answer holds
+	wide2   float64   // square of a degree of longitude in those of latitude, at the widest parallel of that ball
 	answer  []*Fence
 	fixed   int // leading part of answer that holds for all of the leaf's ball
 }
@@ -80,32 +56,69 @@ func (f *Follower) Match(s *Snapshot, p geo.Point, dst []*Fence) []*Fence {
 	if !onGlobe(p) {
 		return dst
 	}
-	if f.leaf == nil || f.version != s.version || !f.leaf.holds(p) {
-		f.leaf, f.answer = s.descend(p, f.answer[:0])
-		f.version, f.fixed = s.version, len(f.answer)
-		if f.leaf == nil {
-			return s.scan(p, dst)
-		}
-		f.look(p)
-	} else if farthest(f.at, f.cos, p) > f.quiet {
-		f.look(p)
+	y, x := p.Lat-f.at.Lat, p.Lng-f.at.Lng
+	if (y*y+x*x*f.wide2 > f.quiet2 || f.version != s.version) && !f.look(s, p) {
+		return s.scan(p, dst)
 	}
 	return append(dst, f.answer...)
 }
 
-func (n *node) holds(p geo.Point) bool { return farthest(n.centre, n.cos, p) <= n.radius() }
+// rim is the part of a leaf's radius from which on a nearer leaf is looked for, so that the quiet radius stays large.
+const rim = 0.9
 
-// look asks the leaf's candidates and learns how far the nearest edge is. While the leaf's ball lasts, no other fence
-// has an edge there.
-func (f *Follower) look(p geo.Point) {
-	f.at, f.cos, f.quiet = p, math.Cos(p.Lat*radians), math.Inf(1)
+// look makes the answer anew. It returns false where there is no leaf.
+func (f *Follower) look(s *Snapshot, p geo.Point) bool {
+	cos := math.Cos(p.Lat * radians)
+	away := math.Inf(1)
+	if f.leaf != nil && f.version == s.version {
+		away = farthest(p, cos, f.leaf.centre)
+	}
+	if away > rim*f.leaf.radiusOrNone() {
+		f.leaf, f.answer = s.leafAt(p, f.answer[:0])
+		if f.leaf == nil {
+			f.Reset()
+			return false
+		}
+		f.version, f.fixed = s.version, len(f.answer)
+		away = farthest(p, cos, f.leaf.centre)
+	}
+	f.at = p
+	f.settle(f.ask(p, cos, max(0, f.leaf.radius()-away)), cos)
+	return true
+}
+
+func (n *node) radiusOrNone() float64 {
+	if n == nil {
+		return 0
+	}
+	return n.radius()
+}
+
+// settle notes that no edge is nearer than so many metres.
+func (f *Follower) settle(quiet, cos float64) {
+	degrees := max(0, quiet) * ((1 - 1e-9) / metres)
+	wide := min(1, cos+degrees*radians)
+	f.quiet2, f.wide2 = degrees*degrees, wide*wide
+	if degrees < 1e-9 {
+		f.quiet2 = -1 // squares of less may vanish
+	}
+}
+
+// ask asks the leaf's candidates and returns metres, at most room, within which no edge is. While the leaf's ball lasts,
+// no other fence has an edge there.
+func (f *Follower) ask(p geo.Point, cos, room float64) float64 {
 	f.answer = f.answer[:f.fixed]
 	for i := range f.leaf.edge {
 		c := &f.leaf.edge[i]
-		inside, least := c.quiet(p, f.cos, f.quiet)
+		low, high := c.haversine(p, cos)
+		if c.beyond(low, room) {
+			continue
+		}
+		inside, least := c.quiet(p, low, high, room)
 		if inside {
 			f.answer = append(f.answer, c.fence)
 		}
-		f.quiet = least
+		room = max(0, least)
 	}
+	return room
 }

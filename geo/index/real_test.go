@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sort"
 	"strconv"
 	"strings"
 	"testing"
@@ -157,29 +156,6 @@ func TestCountriesEqualBruteForce(t *testing.T) {
 		there := s.Match(geo.Point{Lat: -85, Lng: lng}, nil)
 		require.Len(t, there, 1)
 		require.Equal(t, "Antarctica", names[there[0].ID[15]-1])
-	}
-	slowest(t, rng, fences, names)
-}
-
-// slowest logs the five fences whose exact test takes longest.
-func slowest(t *testing.T, rng *rand.Rand, fences []*index.Fence, names []string) {
-	type cost struct {
-		name     string
-		vertices int
-		each     time.Duration
-	}
-	var costs []cost
-	for i, f := range fences {
-		near := nearby(rng, f.Shape.Bounds())
-		start := time.Now()
-		for _, p := range near {
-			f.Shape.Contains(p)
-		}
-		costs = append(costs, cost{names[i], f.Shape.(*geo.Area).Vertices(), time.Since(start) / time.Duration(len(near))})
-	}
-	sort.Slice(costs, func(i, j int) bool { return costs[i].each > costs[j].each })
-	for _, c := range costs[:5] {
-		t.Logf("%s: %d vertices, %v a point", c.name, c.vertices, c.each)
 	}
 }
 

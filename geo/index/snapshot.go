@@ -27,7 +27,6 @@ type Snapshot struct {
 	ids     *idNode
 	roots   [cell.BaseCount]*node
 	count   int
-	depth   int // finest resolution of any node so far: the one that points are converted at
 	version uint64
 }
 
@@ -46,18 +45,11 @@ func Build(fences []*Fence) (*Snapshot, error) {
 	if s.count = s.ids.count(); s.count != len(fences) {
 		return nil, fmt.Errorf("%w: an id occurs twice", ErrFence)
 	}
-	all := make([]geometry, len(fences))
-	for i, f := range fences {
-		all[i] = newGeometry(f)
-	}
-	b := builder{}
-	for i := range s.roots {
-		s.roots[i] = b.root(i, all)
-	}
+	b := newBuilder()
+	s.roots = b.roots(fences)
 	if b.err != nil {
 		return nil, b.err
 	}
-	s.depth = b.depth
 	return s, nil
 }
 
@@ -81,7 +73,7 @@ func (s *Snapshot) With(put []*Fence, remove []ID) (*Snapshot, error) {
 	}
 	next := *s
 	next.version = versions.Add(1)
-	c := change{builder: builder{depth: s.depth}, snapshot: &next}
+	c := change{builder: new(builder), snapshot: &next}
 	for _, id := range remove {
 		c.remove(id)
 	}
@@ -92,7 +84,6 @@ func (s *Snapshot) With(put []*Fence, remove []ID) (*Snapshot, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	next.depth = c.depth
 	return &next, nil
 }
 
