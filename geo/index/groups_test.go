@@ -30,13 +30,13 @@ func TestGroupsEqualBruteForce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rng := seeded(t)
 			all := map[index.ID]*index.Fence{}
-			for i := range 150 {
+			for i := range 70 {
 				f := labelled(rng, w.fence(t, rng, i))
 				all[f.ID] = f
 			}
 			g, err := index.BuildGroups(list(all), labelsOf)
 			require.NoError(t, err)
-			for range 60 {
+			for range 30 {
 				var put []*index.Fence
 				var remove []index.ID
 				for range rng.Intn(4) {

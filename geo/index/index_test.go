@@ -112,7 +112,7 @@ func TestMatchEqualsBruteForce(t *testing.T) {
 			s, err := index.Build(fences)
 			require.NoError(t, err)
 			require.Equal(t, 600, s.Len())
-			for range 3000 {
+			for range 1200 {
 				p := w.point(rng)
 				if q, ok := edgePoint(rng, fences[rng.Intn(len(fences))]); ok && rng.Intn(2) == 0 {
 					p = q
@@ -132,7 +132,7 @@ func TestFollowerEqualsBruteForce(t *testing.T) {
 			require.NoError(t, err)
 			var f index.Follower
 			p, heading := w.point(rng), 0.0
-			for i := range 6000 {
+			for i := range 3000 {
 				step := math.Pow(10, -1+4*rng.Float64()*rng.Float64())
 				heading += 40 * (rng.Float64() - 0.5)
 				if p = geo.Destination(p, heading, step); geo.Distance(p, w.at) > 1.3*w.spread+100 {
@@ -160,7 +160,7 @@ func TestChangesEqualBuild(t *testing.T) {
 			all := map[index.ID]*index.Fence{}
 			s, err := index.Build(nil)
 			require.NoError(t, err)
-			for range 250 {
+			for range 120 {
 				var put []*index.Fence
 				var remove []index.ID
 				for range rng.Intn(6) {
@@ -222,7 +222,7 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 	for r := range 4 {
 		readers.Go(func() {
 			rng := rand.New(rand.NewSource(int64(r)))
-			for range 3000 {
+			for range 1500 {
 				p := w.point(rng)
 				if got, want := byID(first.Match(p, nil)), containing(fences, p); !slices.Equal(got, want) {
 					t.Errorf("a reader saw %d fences instead of %d", len(got), len(want))
@@ -246,7 +246,7 @@ func TestNearestEqualsBruteForce(t *testing.T) {
 			fences := w.fences(t, rng, 500)
 			s, err := index.Build(fences)
 			require.NoError(t, err)
-			for range 150 {
+			for range 70 {
 				p, k := w.point(rng), 1+rng.Intn(40)
 				if rng.Intn(4) == 0 {
 					p = geo.Point{Lat: 180*rng.Float64() - 90, Lng: 360*rng.Float64() - 180}

@@ -164,7 +164,7 @@ func nearby(rng *rand.Rand, b geo.Box) []geo.Point {
 	if b.East-b.West >= 360 {
 		width = 360
 	}
-	points := make([]geo.Point, 2000)
+	points := make([]geo.Point, 800)
 	for i := range points {
 		points[i] = geo.Point{Lat: b.South + rng.Float64()*(b.North-b.South), Lng: math.Remainder(b.West+rng.Float64()*width, 360)}
 	}
