@@ -35,6 +35,7 @@ type Delivery struct {
 	Deadline     time.Time // nothing is handed to a provider at or after it
 
 	State      State
+	Code       string    // why it ended or waits: the provider's code, or the gate's; empty: nothing was said
 	Attempt    int       // how many attempts were begun, this one included
 	LeaseNode  uuid.UUID // the node that may send it, until LeaseUntil
 	LeaseUntil time.Time // the database's clock

@@ -33,15 +33,15 @@ func TestBadPingsCostOnlyThemselves(t *testing.T) {
 		refusal v1.PingRefusal_Code
 		field   string
 	}{
-		{changed(func(p *v1.Ping) { p.Latitude = math.NaN() }), v1.PingRefusal_INVALID_FIELD, "latitude"},
-		{changed(func(p *v1.Ping) { p.Longitude = math.Inf(-1) }), v1.PingRefusal_INVALID_FIELD, "longitude"},
-		{changed(func(p *v1.Ping) { p.Latitude = 90.1 }), v1.PingRefusal_INVALID_FIELD, "latitude"},
-		{changed(func(p *v1.Ping) { p.Longitude = -180.1 }), v1.PingRefusal_INVALID_FIELD, "longitude"},
+		{changed(func(p *v1.Ping) { p.Latitude = math.NaN() }), v1.PingRefusal_INVALID_PLACE, "latitude"},
+		{changed(func(p *v1.Ping) { p.Longitude = math.Inf(-1) }), v1.PingRefusal_INVALID_PLACE, "longitude"},
+		{changed(func(p *v1.Ping) { p.Latitude = 90.1 }), v1.PingRefusal_INVALID_PLACE, "latitude"},
+		{changed(func(p *v1.Ping) { p.Longitude = -180.1 }), v1.PingRefusal_INVALID_PLACE, "longitude"},
 		{changed(func(p *v1.Ping) { p.Latitude, p.Longitude = 0, 0 }), v1.PingRefusal_PLACE_MISSING, "latitude"},
-		{changed(func(p *v1.Ping) { p.AccuracyMeters = -1 }), v1.PingRefusal_INVALID_FIELD, "accuracy_meters"},
-		{changed(func(p *v1.Ping) { p.SpeedMps = &speed }), v1.PingRefusal_INVALID_FIELD, "speed_mps"},
-		{changed(func(p *v1.Ping) { p.ObservedTime = nil }), v1.PingRefusal_INVALID_FIELD, "observed_time"},
-		{changed(func(p *v1.Ping) { p.ObservedTime = timestamppb.New(noon.Add(3 * time.Minute)) }), v1.PingRefusal_IN_THE_FUTURE, "observed_time"},
+		{changed(func(p *v1.Ping) { p.AccuracyMeters = -1 }), v1.PingRefusal_INVALID_ACCURACY, "accuracy_meters"},
+		{changed(func(p *v1.Ping) { p.SpeedMps = &speed }), v1.PingRefusal_INVALID_SPEED, "speed_mps"},
+		{changed(func(p *v1.Ping) { p.ObservedTime = nil }), v1.PingRefusal_INVALID_TIME, "observed_time"},
+		{changed(func(p *v1.Ping) { p.ObservedTime = timestamppb.New(noon.Add(3 * time.Minute)) }), v1.PingRefusal_TIME_IN_FUTURE, "observed_time"},
 		{changed(func(p *v1.Ping) { p.ObservedTime = timestamppb.New(noon.Add(-25 * time.Hour)) }), v1.PingRefusal_TOO_OLD, "observed_time"},
 		{changed(func(p *v1.Ping) { p.Id = "" }), v1.PingRefusal_INVALID_FIELD, "id"},
 		{changed(func(p *v1.Ping) { p.Id = "no uuid" }), v1.PingRefusal_INVALID_FIELD, "id"},

@@ -167,27 +167,12 @@ func (c *Caller) admit(m *method) error {
 	if c.Kind != v1.Access_SERVER {
 		return nil
 	}
-	if !holds(c.Key, m.access.GetScope()) {
-		return refuse(codes.PermissionDenied, v1.ErrorReason_SCOPE_MISSING, "the key lacks a scope", "scope", m.access.GetScope())
+	scope := brand.Scope(m.access.GetScope())
+	if scope == "" || !c.Key.Has(scope) {
+		return refuse(codes.PermissionDenied, v1.ErrorReason_SCOPE_MISSING, "the key lacks a scope", "scope", string(scope))
 	}
-	if !perStore(m.access.GetScope()) {
+	if !scope.PerStore() {
 		return c.mayStore(uuid.Nil)
 	}
 	return nil
-}
-
-// holds tells whether a key has a scope; writing includes reading the same.
-func holds(key *brand.Key, scope string) bool {
-	if scope == "" {
-		return false
-	}
-	noun, verb, _ := strings.Cut(scope, ":")
-	return key.Has(brand.Scope(scope)) || verb == "read" && key.Has(brand.Scope(noun+":write"))
-}
-
-// perStore tells the scopes that a key limited to stores can use: the handlers ask for each store. All others are about
-// the brand as a whole.
-func perStore(scope string) bool {
-	noun, _, _ := strings.Cut(scope, ":")
-	return noun == "stores" || noun == "fences" || noun == "coupons"
 }

@@ -26,30 +26,18 @@ var campaignFixed = []string{"id", "etag", "state", "version", "create_time", "u
 // isOpen tells a campaign that may still act.
 func isOpen(c *campaign.Campaign) bool { return c.State == campaign.Live || c.State == campaign.Paused }
 
-// around is what a campaign is read with.
-type around struct {
-	brand *brand.Brand
-	// store finds a store by the brand's own id; nil: there is none.
-	store func(externalID string) *store.Store
-	// storeByID likewise.
-	storeByID  func(id uuid.UUID) *store.Store
-	fenceDwell bool
-	now        time.Time
-	newID      func() uuid.UUID
-}
-
-func (s *Server) around(c *Caller, b *brand.Brand) around {
-	return around{
-		brand: b, now: s.engine.Now(), newID: func() uuid.UUID { return engine.NewID(s.engine.Now()) },
-		store: func(externalID string) *store.Store {
+func (s *Server) around(c *Caller, b *brand.Brand) CampaignSetting {
+	return CampaignSetting{
+		Brand: b, Now: s.engine.Now(), NewID: func() uuid.UUID { return engine.NewID(s.engine.Now()) },
+		Store: func(externalID string) *store.Store {
 			found, _ := s.engine.StoreByExternalID(c.Brand, externalID)
 			return found
 		},
-		storeByID: func(id uuid.UUID) *store.Store {
+		StoreByID: func(id uuid.UUID) *store.Store {
 			found, _ := s.engine.Store(c.Brand, id)
 			return found
 		},
-		fenceDwell: slices.ContainsFunc(s.engine.Fences(c.Brand), func(f *store.Fence) bool { return f.Rules != nil && f.Rules.Dwell > 0 }),
+		FenceDwell: slices.ContainsFunc(s.engine.Fences(c.Brand), func(f *store.Fence) bool { return f.Rules != nil && f.Rules.Dwell > 0 }),
 	}
 }
 
@@ -74,7 +62,10 @@ func campaignTo(c *campaign.Campaign) *v1.Campaign {
 
 func triggerTo(t *campaign.Trigger) *v1.Trigger {
 	out := &v1.Trigger{
-		Kinds: []v1.Transition_Kind{keyOf(kinds, t.Kind)}, DwellMinutes: int32(t.Dwell / time.Minute), StoreTags: slices.Clone(t.Tags),
+		DwellMinutes: int32(t.Dwell / time.Minute), StoreTags: slices.Clone(t.Tags),
+	}
+	for _, kind := range t.Kinds {
+		out.Kinds = append(out.Kinds, keyOf(kinds, kind))
 	}
 	for _, id := range t.Stores {
 		out.StoreIds = append(out.StoreIds, id.String())
@@ -112,7 +103,7 @@ func offerTo(o *campaign.Offer) *v1.Offer {
 }
 
 // campaignFrom reads a campaign over base, whose identity, state and offer id it keeps.
-func campaignFrom(g *v1.Campaign, base campaign.Campaign, a around) (*campaign.Campaign, faults) {
+func campaignFrom(g *v1.Campaign, base campaign.Campaign, a CampaignSetting) (*campaign.Campaign, faults) {
 	c, fs := base, faults{}
 	c.ExternalID, c.Name = g.GetExternalId(), orText(g.GetDisplayName(), g.GetExternalId())
 	c.Category, c.Priority = campaign.Ad, int(g.GetPriority())
@@ -130,23 +121,22 @@ func campaignFrom(g *v1.Campaign, base campaign.Campaign, a around) (*campaign.C
 	c.Trigger = triggerFrom(g.GetTrigger(), a, &fs)
 	scheduleFrom(g.GetSchedule(), &c, &fs)
 	c.Offer = offerFrom(g.GetOffer(), base.Offer, a, &fs)
-	if _, ok := c.Texts[a.brand.Settings.Locale]; !ok && len(c.Texts) > 0 {
-		fs.add("campaign.texts", v1.ErrorReason_TEXT_LOCALE_MISSING, "no text in the brand's locale", "locale", a.brand.Settings.Locale)
+	if _, ok := c.Texts[a.Brand.Settings.Locale]; !ok && len(c.Texts) > 0 {
+		fs.add("campaign.texts", v1.ErrorReason_TEXT_LOCALE_MISSING, "no text in the brand's locale", "locale", a.Brand.Settings.Locale)
 	}
 	return &c, append(fs, reviewed(&c, a)...)
 }
 
-func triggerFrom(g *v1.Trigger, a around, fs *faults) campaign.Trigger {
+func triggerFrom(g *v1.Trigger, a CampaignSetting, fs *faults) campaign.Trigger {
 	t := campaign.Trigger{Dwell: time.Duration(g.GetDwellMinutes()) * time.Minute, Tags: slices.Clone(g.GetStoreTags())}
-	if len(g.GetKinds()) > 0 {
-		t.Kind = kinds[g.GetKinds()[0]]
+	for _, kind := range g.GetKinds() {
+		t.Kinds = append(t.Kinds, kinds[kind])
 	}
-	fs.unsupported(len(g.GetKinds()) > 1, "campaign.trigger.kinds", "one kind a campaign")
 	fs.unsupported(len(g.GetFenceIds()) > 0, "campaign.trigger.fence_ids", "fences are chosen by their stores and purposes")
 	fs.unsupported(len(g.GetFenceExternalIds()) > 0, "campaign.trigger.fence_external_ids", "fences are chosen by their stores and purposes")
 	fs.unsupported(len(g.GetFenceTags()) > 0, "campaign.trigger.fence_tags", "fences are chosen by their stores and purposes")
 	for i, id := range g.GetStoreIds() {
-		if a.storeByID(parseID(id)) == nil {
+		if a.StoreByID(parseID(id)) == nil {
 			field := fmt.Sprintf("campaign.trigger.store_ids[%d]", i)
 			fs.add(field, v1.ErrorReason_CAMPAIGN_STORE_UNKNOWN, "there is no such store", "store_id", id)
 			continue
@@ -154,7 +144,7 @@ func triggerFrom(g *v1.Trigger, a around, fs *faults) campaign.Trigger {
 		t.Stores = append(t.Stores, parseID(id))
 	}
 	for i, name := range g.GetStoreExternalIds() {
-		found := a.store(name)
+		found := a.Store(name)
 		if found == nil {
 			field := fmt.Sprintf("campaign.trigger.store_external_ids[%d]", i)
 			fs.add(field, v1.ErrorReason_CAMPAIGN_STORE_UNKNOWN, "there is no such store", "external_id", name)
@@ -182,7 +172,7 @@ func scheduleFrom(g *v1.Schedule, c *campaign.Campaign, fs *faults) {
 	fs.unsupported(end != nil, "campaign.schedule.end_time", "give end_date, a day in the store's zone")
 }
 
-func offerFrom(g *v1.Offer, base *campaign.Offer, a around, fs *faults) *campaign.Offer {
+func offerFrom(g *v1.Offer, base *campaign.Offer, a CampaignSetting, fs *faults) *campaign.Offer {
 	if g == nil {
 		return nil
 	}
@@ -193,7 +183,7 @@ func offerFrom(g *v1.Offer, base *campaign.Offer, a around, fs *faults) *campaig
 	if base != nil {
 		o.ID = base.ID
 	} else {
-		o.ID = a.newID()
+		o.ID = a.NewID()
 	}
 	const text = "a coupon is valid in the store of its moment, or in all"
 	fs.unsupported(g.GetValidAt() == v1.Offer_LISTED_STORES, "campaign.offer.valid_at", text)
@@ -204,7 +194,7 @@ func offerFrom(g *v1.Offer, base *campaign.Offer, a around, fs *faults) *campaig
 
 // campaignNames are the domain's field names as the contract has them.
 var campaignNames = fieldNames{prefix: "campaign.", names: map[string]string{
-	"name": "display_name", "trigger.kind": "trigger.kinds", "trigger.dwell": "trigger.dwell_minutes", "trigger.stores": "trigger.store_ids",
+	"name": "display_name", "trigger.dwell": "trigger.dwell_minutes", "trigger.stores": "trigger.store_ids",
 	"trigger.tags": "trigger.store_tags", "trigger.purposes": "trigger.fence_purposes", "deadline": "deadline_minutes",
 	"offer.per_person": "offer.per_person_limit", "offer.validity": "offer.valid_for", "offer.valid_until": "offer.valid_until_time",
 	"schedule.weekly": "schedule.weekly_hours",
@@ -218,8 +208,8 @@ var faultReasons = map[string]v1.ErrorReason_Code{
 }
 
 // reviewed are the domain's own faults of a campaign.
-func reviewed(c *campaign.Campaign, a around) (fs faults) {
-	for _, v := range campaign.Validate(c, campaign.Known{Brand: a.brand, Store: a.storeByID, FenceDwell: a.fenceDwell, Now: a.now}) {
+func reviewed(c *campaign.Campaign, a CampaignSetting) (fs faults) {
+	for _, v := range campaign.Validate(c, campaign.Known{Brand: a.Brand, Store: a.StoreByID, FenceDwell: a.FenceDwell, Now: a.Now}) {
 		reason, ok := faultReasons[v.Reason]
 		if !ok {
 			reason = v1.ErrorReason_INVALID_FIELD

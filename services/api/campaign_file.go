@@ -18,8 +18,8 @@ import (
 // MaxCampaignFile is the largest campaign file that is read, bytes.
 const MaxCampaignFile = 4 << 20
 
-// FileSetting is what a campaign file is read against.
-type FileSetting struct {
+// CampaignSetting is what campaigns, of a file or of a request, are read against.
+type CampaignSetting struct {
 	Brand *brand.Brand
 	// Store finds a store by the brand's own id, StoreByID by id; nil: there is none.
 	Store     func(externalID string) *store.Store
@@ -40,7 +40,7 @@ type CampaignFile struct {
 // ParseCampaignFile reads a campaign file, YAML or JSON of the message CampaignFile, by the rules of CampaignService. A
 // campaign that names no state is live: who writes a file wants it to act. Every fault is told, as brand.Violations
 // whose fields begin with "campaigns[i]." or "brand.".
-func ParseCampaignFile(text []byte, in FileSetting) (*CampaignFile, error) {
+func ParseCampaignFile(text []byte, in CampaignSetting) (*CampaignFile, error) {
 	file, err := decodeFile(text)
 	if err != nil {
 		return nil, err
@@ -54,14 +54,14 @@ func ParseCampaignFile(text []byte, in FileSetting) (*CampaignFile, error) {
 			b, out.Brand = changed, changed
 		}
 	}
-	a := around{brand: b, store: in.Store, storeByID: in.StoreByID, fenceDwell: in.FenceDwell, now: in.Now, newID: in.NewID}
+	in.Brand = b
 	names := map[string]int{}
 	for i, g := range file.GetCampaigns() {
 		base := campaign.Campaign{ID: in.NewID(), State: campaign.Live}
 		if state := g.GetState(); state != v1.Campaign_STATE_UNSPECIFIED {
 			base.State = campaignStates[state]
 		}
-		c, found := campaignFrom(g, base, a)
+		c, found := campaignFrom(g, base, in)
 		prefix := fmt.Sprintf("campaigns[%d]", i)
 		if first, twice := names[c.ExternalID]; twice && c.ExternalID != "" {
 			found.add("campaign.external_id", v1.ErrorReason_EXTERNAL_ID_TAKEN, fmt.Sprintf("campaigns[%d] has it already", first))

@@ -20,27 +20,8 @@ type campaignService struct {
 	*Server
 }
 
-func (s *campaignService) find(c *Caller, id, externalID string) (*campaign.Campaign, error) {
-	if id != "" {
-		found, err := s.engine.Campaign(c.Brand, parseID(id))
-		return found, missing(err, v1.ErrorReason_CAMPAIGN_NOT_FOUND, "campaign_id", id)
-	}
-	found, err := s.engine.CampaignByExternalID(c.Brand, externalID)
-	return found, missing(err, v1.ErrorReason_CAMPAIGN_NOT_FOUND, "external_id", externalID)
-}
-
 func (s *campaignService) put(w write, c *campaign.Campaign) error {
-	version, err := s.engine.Write(w.ctx, engine.CatalogueWrite{
-		BrandID: w.caller.Brand, Actor: w.caller.by(), Expect: expect(c.ID, w.etag), Campaigns: []campaign.Campaign{*c},
-	})
-	c.Version = version
-	return w.conflict(err, c.ExternalID, s.etagNow(func() (int64, error) {
-		now, err := s.engine.Campaign(w.caller.Brand, c.ID)
-		if err != nil {
-			return 0, err
-		}
-		return now.Version, nil
-	}))
+	return s.campaigns().write(w, c, engine.CatalogueWrite{Campaigns: []campaign.Campaign{*c}})
 }
 
 // CreateCampaign makes a draft.
@@ -58,11 +39,8 @@ func (s *campaignService) CreateCampaign(ctx context.Context, r *v1.CreateCampai
 }
 
 func (s *campaignService) create(ctx context.Context, c *Caller, b *brand.Brand, given *v1.Campaign, dry bool) (*campaign.Campaign, error) {
-	if name := given.GetExternalId(); name != "" {
-		if taken, err := s.engine.CampaignByExternalID(c.Brand, name); err == nil {
-			return nil, refuse(codes.AlreadyExists, v1.ErrorReason_EXTERNAL_ID_TAKEN, "the brand's own id is taken",
-				"external_id", name, "id", taken.ID.String())
-		}
+	if err := s.campaigns().free(c, given.GetExternalId()); err != nil {
+		return nil, err
 	}
 	made, fs := campaignFrom(given, campaign.Campaign{ID: engine.NewID(s.engine.Now()), State: campaign.Draft}, s.around(c, b))
 	if err := fs.err(); err != nil || dry {
@@ -73,7 +51,7 @@ func (s *campaignService) create(ctx context.Context, c *Caller, b *brand.Brand,
 
 // GetCampaign shows a campaign.
 func (s *campaignService) GetCampaign(ctx context.Context, r *v1.GetCampaignRequest) (*v1.GetCampaignResponse, error) {
-	found, err := s.find(callerOf(ctx), r.GetId(), r.GetExternalId())
+	found, err := s.campaigns().find(callerOf(ctx), r.GetId(), r.GetExternalId())
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +82,7 @@ func (s *campaignService) UpdateCampaign(ctx context.Context, r *v1.UpdateCampai
 		return nil, err
 	}
 	given := r.GetCampaign()
-	before, err := s.find(c, given.GetId(), given.GetExternalId())
+	before, err := s.campaigns().find(c, given.GetId(), given.GetExternalId())
 	if isMissing(err) && r.GetAllowMissing() && given.GetId() == "" {
 		if err := s.checkMessage(given, "campaign."); err != nil {
 			return nil, err
@@ -151,7 +129,7 @@ func wrongState(c *campaign.Campaign) error {
 // DeleteCampaign removes a draft or an ended campaign.
 func (s *campaignService) DeleteCampaign(ctx context.Context, r *v1.DeleteCampaignRequest) (*v1.DeleteCampaignResponse, error) {
 	c := callerOf(ctx)
-	found, err := s.find(c, r.GetId(), r.GetExternalId())
+	found, err := s.campaigns().find(c, r.GetId(), r.GetExternalId())
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +178,7 @@ type named interface {
 // turn brings a campaign from one of some states into another. One that is there already stays as it is.
 func (s *campaignService) turn(ctx context.Context, r named, to campaign.State, from ...campaign.State) (*campaign.Campaign, error) {
 	c := callerOf(ctx)
-	found, err := s.find(c, r.GetId(), r.GetExternalId())
+	found, err := s.campaigns().find(c, r.GetId(), r.GetExternalId())
 	if err != nil {
 		return nil, err
 	}
@@ -259,10 +237,10 @@ func (s *campaignService) PreviewCampaign(ctx context.Context, r *v1.PreviewCamp
 func (s *campaignService) previewed(c *Caller, b *brand.Brand, r *v1.PreviewCampaignRequest) (*campaign.Campaign, faults, error) {
 	a := s.around(c, b)
 	if given := r.GetCampaign(); given != nil {
-		shown, fs := campaignFrom(given, campaign.Campaign{ID: engine.NewID(a.now), State: campaign.Live}, a)
+		shown, fs := campaignFrom(given, campaign.Campaign{ID: engine.NewID(a.Now), State: campaign.Live}, a)
 		return shown, fs, nil
 	}
-	found, err := s.find(c, r.GetId(), r.GetExternalId())
+	found, err := s.campaigns().find(c, r.GetId(), r.GetExternalId())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -73,7 +73,7 @@ func TestPersonsOwnAffairs(t *testing.T) {
 	location := v1.NewLocationServiceClient(f.conn)
 	paused, err := location.ReportPings(ctx, &v1.ReportPingsRequest{Pings: []*v1.Ping{pingAt(1, 1, noon)}})
 	require.NoError(t, err)
-	require.Equal(t, v1.PingRefusal_PAUSED, paused.GetResults()[0].GetRefusal())
+	require.Equal(t, v1.PingRefusal_LOCATION_PAUSED, paused.GetResults()[0].GetRefusal())
 	_, err = devices.ResumeLocation(ctx, &v1.ResumeLocationRequest{RequestId: id()})
 	require.NoError(t, err)
 

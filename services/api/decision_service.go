@@ -42,7 +42,7 @@ func (s *decisionService) ExplainDecisions(ctx context.Context, r *v1.ExplainDec
 		}
 	}
 	out := &v1.ExplainDecisionsResponse{PersonId: person.String()}
-	locale, size := orText(r.GetLocale(), b.Settings.Locale), pageSize(r.GetPageSize(), smallPages)
+	speaker, size := s.speaker(b, orText(r.GetLocale(), b.Settings.Locale)), pageSize(r.GetPageSize(), smallPages)
 	wanted := parseID(r.GetCampaignId())
 	filter.Limit = size + 1
 	for looked := 0; ; {
@@ -58,7 +58,7 @@ func (s *decisionService) ExplainDecisions(ctx context.Context, r *v1.ExplainDec
 			looked++
 			filter.Before = rows[i].ID
 			if wanted == uuid.Nil || rows[i].CampaignID == wanted {
-				out.Decisions = append(out.Decisions, s.decisionTo(c.Brand, person, &rows[i], deliveries[rows[i].NotificationID], locale))
+				out.Decisions = append(out.Decisions, s.decisionTo(c.Brand, person, &rows[i], deliveries[rows[i].NotificationID], speaker))
 			}
 		}
 		if len(rows) < filter.Limit {

@@ -94,10 +94,10 @@ func (s *deviceService) UpdatePushAddress(ctx context.Context, r *v1.UpdatePushA
 		return nil, err
 	}
 	refused := refusedByOS(r.GetPushAddress().GetPermission())
-	var fs faults
-	fs.unsupported(address == nil && refused == nil, "push_address.value", "an address cannot be taken away; say that permission is DENIED")
-	if fs != nil {
-		return nil, fs.err()
+	if address == nil {
+		if err := s.engine.DropPushAddress(ctx, c.Brand, id); err != nil {
+			return nil, deviceNotFound(c, err, id.String())
+		}
 	}
 	if err := s.engine.PutPushAddress(ctx, c.Brand, id, address, refused, "", ""); err != nil {
 		return nil, deviceNotFound(c, err, id.String())

@@ -137,6 +137,8 @@ func statusOf(err error) (error, bool) {
 		return refuse(codes.AlreadyExists, v1.ErrorReason_EXTERNAL_ID_TAKEN, "the brand's own id is taken"), false
 	case errors.Is(err, engine.ErrBusy):
 		return refuseFor(codes.ResourceExhausted, v1.ErrorReason_OVERLOADED, "the server is full: repeat", time.Second), false
+	case errors.Is(err, engine.ErrNewerState):
+		return refuseFor(codes.Unavailable, v1.ErrorReason_NOT_READY, "another node of a newer release must answer: repeat", time.Second), false
 	case errors.Is(err, engine.ErrNotFound):
 		return status.Error(codes.NotFound, "not found"), false
 	}

@@ -151,16 +151,6 @@ func (s *Server) checkVisit(c *Caller, f *store.Fence) error {
 	return nil
 }
 
-func (s *Server) putFence(r write, f *store.Fence) error {
-	version, err := s.engine.Write(r.ctx, engine.CatalogueWrite{
-		BrandID: r.caller.Brand, Actor: r.caller.by(), Expect: expect(f.ID, r.etag), Fences: []store.Fence{*f},
-	})
-	f.Version = version
-	return r.conflict(err, f.ExternalID, s.etagNow(func() (int64, error) {
-		now, err := s.engine.Fence(r.caller.Brand, f.ID)
-		if err != nil {
-			return 0, err
-		}
-		return now.Version, nil
-	}))
+func (s *Server) putFence(w write, f *store.Fence) error {
+	return s.fences().write(w, f, engine.CatalogueWrite{Fences: []store.Fence{*f}})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/google/uuid"
-	"google.golang.org/grpc/codes"
 
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
 	"github.com/wantgo/wantgo/services/brand"
@@ -19,17 +18,9 @@ type fenceService struct {
 
 // findFence finds a fence of the caller's brand that the caller may act for.
 func (s *fenceService) findFence(c *Caller, id, externalID string) (*store.Fence, error) {
-	var found *store.Fence
-	var err error
-	values := []string{"fence_id", id}
-	if id != "" {
-		found, err = s.engine.Fence(c.Brand, parseID(id))
-	} else {
-		found, err = s.engine.FenceByExternalID(c.Brand, externalID)
-		values = []string{"external_id", externalID}
-	}
+	found, err := s.fences().find(c, id, externalID)
 	if err != nil {
-		return nil, missing(err, v1.ErrorReason_FENCE_NOT_FOUND, values...)
+		return nil, err
 	}
 	return found, c.mayStore(found.StoreID)
 }
@@ -49,11 +40,8 @@ func (s *fenceService) CreateFence(ctx context.Context, r *v1.CreateFenceRequest
 }
 
 func (s *fenceService) create(ctx context.Context, c *Caller, b *brand.Brand, given *v1.Fence, dry bool) (*store.Fence, error) {
-	if name := given.GetExternalId(); name != "" {
-		if taken, err := s.engine.FenceByExternalID(c.Brand, name); err == nil {
-			return nil, refuse(codes.AlreadyExists, v1.ErrorReason_EXTERNAL_ID_TAKEN, "the brand's own id is taken",
-				"external_id", name, "id", taken.ID.String())
-		}
+	if err := s.fences().free(c, given.GetExternalId()); err != nil {
+		return nil, err
 	}
 	return s.put(write{ctx: ctx, caller: c}, b, given, store.Fence{ID: engine.NewID(s.engine.Now())}, dry)
 }

@@ -30,11 +30,12 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 // fixture is a real server on a real engine on a database of the test's own, with a connection to it.
 type fixture struct {
-	t      *testing.T
-	engine *engine.Engine
-	server *Server
-	conn   *grpc.ClientConn
-	clock  *engine.VirtualClock
+	t         *testing.T
+	engine    *engine.Engine
+	directory engine.Directory
+	server    *Server
+	conn      *grpc.ClientConn
+	clock     *engine.VirtualClock
 }
 
 // noon in Seoul, a Sunday: no quiet hours.
@@ -45,6 +46,7 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 	f := &fixture{t: t, clock: &engine.VirtualClock{}}
 	f.clock.Set(noon.UnixMilli())
 	storage := postgrestest.New(t)
+	f.directory = storage
 	keeper, err := seal.New(seal.NewRoot())
 	require.NoError(t, err)
 	f.engine, err = engine.New(t.Context(), engine.Config{Storage: storage, Requests: storage.Requests(), Keeper: keeper, Clock: f.clock, AllowUnsignedIdentity: true})

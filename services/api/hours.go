@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
@@ -42,6 +43,39 @@ func spansFrom(given []*v1.WeeklyHours) []store.Span {
 		}
 	}
 	return spans
+}
+
+// exceptionsFrom reads the dates with hours of their own, in their order. One that is no date of the calendar is a fault.
+func exceptionsFrom(given []*v1.HoursException, field string, fs *faults) []store.Exception {
+	var list []store.Exception
+	for i, g := range given {
+		date, err := store.ParseDate(g.GetDate())
+		if err != nil {
+			fs.add(fmt.Sprintf("%s[%d].date", field, i), v1.ErrorReason_INVALID_FIELD, "no date of the calendar")
+			continue
+		}
+		e := store.Exception{Date: date}
+		for _, s := range g.GetSpans() {
+			from, _ := minuteOf(s.GetStart())
+			until, _ := minuteOf(s.GetEnd())
+			e.Spans = append(e.Spans, store.DaySpan{From: from, Until: until})
+		}
+		list = append(list, e)
+	}
+	slices.SortStableFunc(list, func(a, b store.Exception) int { return strings.Compare(a.Date.String(), b.Date.String()) })
+	return list
+}
+
+func exceptionsTo(list []store.Exception) []*v1.HoursException {
+	var out []*v1.HoursException
+	for _, e := range list {
+		g := &v1.HoursException{Date: e.Date.String()}
+		for _, s := range e.Spans {
+			g.Spans = append(g.Spans, &v1.HoursException_Span{Start: clockText(s.From), End: clockText(s.Until)})
+		}
+		out = append(out, g)
+	}
+	return out
 }
 
 // spansTo writes spans with the days of equal hours together, in the order of the hours.

@@ -68,7 +68,7 @@ func (s *Server) enter(ctx context.Context, name string) (*method, context.Conte
 	if err := caller.admit(m); err != nil {
 		return nil, ctx, err
 	}
-	if err := s.limits.take(caller, s.engine.Now()); err != nil {
+	if err := s.limits.take(caller, m, s.engine.Now()); err != nil {
 		return nil, ctx, err
 	}
 	return m, context.WithValue(ctx, callerKey{}, caller), nil

@@ -138,7 +138,7 @@ func TestImportPings(t *testing.T) {
 	}
 	require.Equal(t, []int{0, 1, 0, 0, 1}, kinds(answer))
 	require.Equal(t, v1.PingRefusal_DEVICE_UNKNOWN, answer.GetResults()[2].GetRefusal())
-	require.Equal(t, v1.PingRefusal_INVALID_FIELD, answer.GetResults()[3].GetRefusal())
+	require.Equal(t, v1.PingRefusal_INVALID_PLACE, answer.GetResults()[3].GetRefusal())
 	require.Equal(t, "latitude", answer.GetResults()[3].GetField())
 
 	again, err := location.ImportPings(tn.server(), request)

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -74,7 +73,7 @@ func (s *keyService) keyFrom(c *Caller, given *v1.Key) (*brand.Key, error) {
 	}
 	fs.unsupported(given.GetExpireTime() != nil, "key.expire_time", "revoke the key instead")
 	for _, scope := range given.GetScopes() {
-		if !holds(c.Key, scope) {
+		if !c.Key.Has(brand.Scope(scope)) {
 			return nil, refuse(codes.PermissionDenied, v1.ErrorReason_SCOPE_MISSING, "a key can give no scope that it lacks", "scope", scope)
 		}
 		k.Scopes = append(k.Scopes, brand.Scope(scope))
@@ -85,26 +84,8 @@ func (s *keyService) keyFrom(c *Caller, given *v1.Key) (*brand.Key, error) {
 		}
 		k.StoreIDs = append(k.StoreIDs, parseID(id))
 	}
-	fs = append(fs, keyFaults(k)...)
+	fs = append(fs, faultsOf(k.Validate(), fieldNames{prefix: "key.", names: map[string]string{"name": "display_name"}})...)
 	return k, fs.err()
-}
-
-// keyFaults are the domain's, but for scopes: those the contract has checked against its own list.
-func keyFaults(k *brand.Key) (fs faults) {
-	for _, f := range faultsOf(k.Validate(), fieldNames{prefix: "key.", names: map[string]string{"name": "display_name"}}) {
-		if !strings.HasPrefix(f.Field, "key.scopes[") {
-			fs = append(fs, f)
-		}
-	}
-	if len(k.StoreIDs) == 0 {
-		return fs
-	}
-	for _, scope := range k.Scopes {
-		if !perStore(string(scope)) {
-			fs.add("key.store_ids", v1.ErrorReason_INVALID_FIELD, "a key limited to stores cannot use "+string(scope)+", which is about the whole brand")
-		}
-	}
-	return fs
 }
 
 func (s *Server) putKey(ctx context.Context, c *Caller, k *brand.Key) error {

@@ -44,42 +44,57 @@ type Limits struct {
 	Device Rate // a phone; default 5 a second, 60 at once
 	Key    Rate // a server's key; default 500 a second, 1,000 at once
 	App    Rate // an app key, shared by all phones that register; default 500 a second, 2,000 at once
+	Search Rate // searches for stores with an app key, counted apart from App; default 5,000 a second, 10,000 at once
 	// Callers is how many are remembered; default 200,000. One that is forgotten starts afresh.
 	Callers int
 }
 
 // limiter keeps a token bucket for each caller lately seen.
 type limiter struct {
-	rates   map[v1.Access_Caller]Rate
-	buckets *lru.Cache[uuid.UUID, *rate.Limiter]
+	rates   map[limited]Rate
+	buckets *lru.Cache[bucketKey, *rate.Limiter]
+}
+
+// limited is what has a rate of its own.
+type limited struct {
+	kind   v1.Access_Caller
+	search bool
+}
+
+type bucketKey struct {
+	caller uuid.UUID
+	search bool
 }
 
 func newLimiter(l Limits) (*limiter, error) {
 	if l.Callers <= 0 {
 		l.Callers = 200_000
 	}
-	buckets, err := lru.New[uuid.UUID, *rate.Limiter](l.Callers)
+	buckets, err := lru.New[bucketKey, *rate.Limiter](l.Callers)
 	if err != nil {
 		return nil, fmt.Errorf("rate limits: %w", err)
 	}
-	return &limiter{buckets: buckets, rates: map[v1.Access_Caller]Rate{
-		v1.Access_PHONE:  l.Device.or(Rate{5, 60}),
-		v1.Access_SERVER: l.Key.or(Rate{500, 1000}),
-		v1.Access_APP:    l.App.or(Rate{500, 2000}),
+	return &limiter{buckets: buckets, rates: map[limited]Rate{
+		{kind: v1.Access_PHONE}:             l.Device.or(Rate{5, 60}),
+		{kind: v1.Access_SERVER}:            l.Key.or(Rate{500, 1000}),
+		{kind: v1.Access_APP}:               l.App.or(Rate{500, 2000}),
+		{kind: v1.Access_APP, search: true}: l.Search.or(Rate{5000, 10000}),
 	}}, nil
 }
 
 var limitNames = map[v1.Access_Caller]string{v1.Access_PHONE: "device", v1.Access_SERVER: "key", v1.Access_APP: "app"}
 
-// take lets one call of a caller through at now, or refuses it and says when there is room.
-func (l *limiter) take(c *Caller, now time.Time) error {
-	r := l.rates[c.Kind]
+// take lets one call of a caller through at now, or refuses it and says when there is room. Searches with an app key do
+// not take the room of phones that register, nor the other way round.
+func (l *limiter) take(c *Caller, m *method, now time.Time) error {
+	search := c.Kind == v1.Access_APP && m.name == v1.StoreService_SearchStores_FullMethodName
+	r := l.rates[limited{c.Kind, search}]
 	if r.PerSecond < 0 {
 		return nil
 	}
-	id := c.Device
+	id := bucketKey{c.Device, search}
 	if c.Kind != v1.Access_PHONE {
-		id = c.Key.ID
+		id.caller = c.Key.ID
 	}
 	bucket, ok := l.buckets.Get(id)
 	if !ok {

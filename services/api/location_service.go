@@ -28,14 +28,7 @@ func (s *locationService) ReportPings(ctx context.Context, r *v1.ReportPingsRequ
 	taken := map[uuid.UUID]*v1.PingResult{}
 	var places []int
 	for i, p := range r.GetPings() {
-		f := checkPing(p)
-		if f.code == 0 && p.GetId() == "" {
-			f = invalidPing("id", "missing: a repeat could not be recognised")
-		}
-		if f.code == 0 {
-			f = checkAge(p, r.GetSentTime(), report.Received)
-		}
-		if f.code != 0 {
+		if f := checkReported(p, r.GetSentTime(), report.Received); f.code != 0 {
 			results[i] = s.refused(p.GetId(), f)
 			continue
 		}
@@ -60,6 +53,7 @@ func (s *locationService) ReportPings(ctx context.Context, r *v1.ReportPingsRequ
 func (s *locationService) newReport(device uuid.UUID, r *v1.ReportPingsRequest) engine.Report {
 	report := engine.Report{
 		DeviceID: device, Foreground: r.GetAppState() == v1.Ping_FOREGROUND, Token: r.GetPresenceToken(), Received: s.engine.Now(),
+		Slots: int(r.GetFenceSlots()), ZoneVersion: r.GetZoneVersion(),
 	}
 	return withSent(report, r.GetSentTime())
 }
@@ -88,7 +82,7 @@ func (s *locationService) handle(ctx context.Context, c *Caller, report engine.R
 }
 
 func (s *locationService) reportTo(ctx context.Context, c *Caller, r *v1.ReportPingsRequest, a engine.Answer, results []*v1.PingResult) *v1.ReportPingsResponse {
-	out := &v1.ReportPingsResponse{Results: results, PresenceToken: a.Token, ServerTime: s.now()}
+	out := &v1.ReportPingsResponse{Results: results, PresenceToken: a.Token, ServerTime: s.now(), SafeZone: zoneTo(a.Zone)}
 	if a.NextReport > 0 {
 		out.NextReportAfter = durationpb.New(a.NextReport)
 	}
@@ -266,7 +260,7 @@ func (in *pingImport) take(c *Caller, i int, a *engine.Answer) {
 		case errors.Is(a.Err, engine.ErrNotFound):
 			f = pingFault{code: v1.PingRefusal_DEVICE_UNKNOWN, field: "device"}
 		case errors.Is(a.Err, engine.ErrGone):
-			f = pingFault{code: v1.PingRefusal_PERSON_ERASING}
+			f = pingFault{code: v1.PingRefusal_PERSON_GONE}
 		}
 		for _, at := range places {
 			in.results[at] = in.refused(in.pingID(at).String(), f)

@@ -40,18 +40,18 @@ func checkPing(p *v1.Ping) pingFault {
 		return f
 	}
 	if a := p.GetAccuracyMeters(); !finite(a) || a < 0 || a > maxAccuracy {
-		return invalidPing("accuracy_meters", "not a number within 0 to 1000000")
+		return pingFault{v1.PingRefusal_INVALID_ACCURACY, "accuracy_meters", "not a number within 0 to 1000000"}
 	}
 	if p.SpeedMps != nil {
 		if v := p.GetSpeedMps(); !finite(v) || v < 0 || v > maxSpeed {
-			return invalidPing("speed_mps", "not a number within 0 to 10000")
+			return pingFault{v1.PingRefusal_INVALID_SPEED, "speed_mps", "not a number within 0 to 10000"}
 		}
 	}
 	if p.GetObservedTime() == nil {
-		return invalidPing("observed_time", "missing")
+		return pingFault{v1.PingRefusal_INVALID_TIME, "observed_time", "missing"}
 	}
 	if p.GetObservedTime().CheckValid() != nil || p.GetObservedTime().AsTime().Year() < firstYear {
-		return invalidPing("observed_time", "not a time since 2000")
+		return pingFault{v1.PingRefusal_INVALID_TIME, "observed_time", "not a time since 2000"}
 	}
 	if _, known := v1.Ping_AppState_name[int32(p.GetAppState())]; !known {
 		return invalidPing("app_state", "unknown")
@@ -62,9 +62,9 @@ func checkPing(p *v1.Ping) pingFault {
 func checkPlace(p *v1.Ping) pingFault {
 	switch lat, lng := p.GetLatitude(), p.GetLongitude(); {
 	case !finite(lat) || lat < -90 || lat > 90:
-		return invalidPing("latitude", "not a number within -90 to 90")
+		return pingFault{v1.PingRefusal_INVALID_PLACE, "latitude", "not a number within -90 to 90"}
 	case !finite(lng) || lng < -180 || lng > 180:
-		return invalidPing("longitude", "not a number within -180 to 180")
+		return pingFault{v1.PingRefusal_INVALID_PLACE, "longitude", "not a number within -180 to 180"}
 	case lat == 0 && lng == 0:
 		return pingFault{code: v1.PingRefusal_PLACE_MISSING, field: "latitude", detail: "0,0: the phone had no fix"}
 	}
@@ -91,6 +91,18 @@ func checkAge(p *v1.Ping, sent *timestamppb.Timestamp, now time.Time) pingFault 
 	return pingFault{}
 }
 
+// checkReported holds a phone's own ping against the contract, its id and its age included.
+func checkReported(p *v1.Ping, sent *timestamppb.Timestamp, now time.Time) pingFault {
+	f := checkPing(p)
+	if f.code == 0 && p.GetId() == "" {
+		f = invalidPing("id", "missing: a repeat could not be recognised")
+	}
+	if f.code == 0 {
+		f = checkAge(p, sent, now)
+	}
+	return f
+}
+
 // pingFrom is a checked ping for the engine.
 func pingFrom(p *v1.Ping, id uuid.UUID) engine.Ping {
 	out := engine.Ping{
@@ -112,27 +124,14 @@ func (s *Server) refused(id string, f pingFault) *v1.PingResult {
 	return &v1.PingResult{PingId: id, Outcome: v1.PingResult_REFUSED, Refusal: f.code, Field: f.field, Detail: f.detail}
 }
 
-// refusals are the engine's verdicts and gates as the contract says them.
-var refusals = map[engine.Verdict]pingFault{
-	engine.InvalidPlace:      invalidPing("latitude", "not a position"),
-	engine.InvalidAccuracy:   invalidPing("accuracy_meters", "negative or not finite"),
-	engine.InvalidSpeed:      invalidPing("speed_mps", "negative or not finite"),
-	engine.InvalidTime:       invalidPing("observed_time", "missing or before 2000"),
-	engine.FromTheFuture:     {code: v1.PingRefusal_IN_THE_FUTURE, field: "observed_time"},
-	engine.NotInOrder:        {code: v1.PingRefusal_OUT_OF_ORDER},
-	engine.Inaccurate:        {code: v1.PingRefusal_ACCURACY_TOO_POOR},
-	engine.Teleported:        {code: v1.PingRefusal_TELEPORT},
-	engine.Mocked:            {code: v1.PingRefusal_MOCK_LOCATION},
-	"FILING_MISSING":         {code: v1.PingRefusal_FILING_MISSING},
-	"AGE_UNKNOWN":            {code: v1.PingRefusal_AGE_UNKNOWN},
-	"GUARDIAN_MISSING":       {code: v1.PingRefusal_UNDER_AGE},
-	"LOCATION_PAUSED":        {code: v1.PingRefusal_PAUSED},
-	"LOCATION_NOT_CONSENTED": {code: v1.PingRefusal_LOCATION_CONSENT_MISSING},
-	"RECORD_NOT_WRITTEN":     {code: v1.PingRefusal_LOCATION_RECORD_FAILED},
-	"SENSITIVE_PLACE":        {code: v1.PingRefusal_SENSITIVE_PLACE},
+// verdictFields are the fields that the engine's own verdicts are about.
+var verdictFields = map[v1.PingRefusal_Code]string{
+	v1.PingRefusal_INVALID_PLACE: "latitude", v1.PingRefusal_INVALID_ACCURACY: "accuracy_meters", v1.PingRefusal_INVALID_SPEED: "speed_mps",
+	v1.PingRefusal_INVALID_TIME: "observed_time", v1.PingRefusal_TIME_IN_FUTURE: "observed_time",
 }
 
-// resultOf is what the engine said about a ping. A verdict that the contract does not know is a refusal without a code.
+// resultOf is what the engine said about a ping, by the same names. A verdict that the contract does not know is a
+// refusal without a code.
 func resultOf(id string, a engine.PingAnswer) *v1.PingResult {
 	r := &v1.PingResult{PingId: id, Outcome: v1.PingResult_TAKEN, Late: a.Late}
 	switch a.Verdict {
@@ -140,8 +139,8 @@ func resultOf(id string, a engine.PingAnswer) *v1.PingResult {
 	case engine.Repeated:
 		r.Duplicate = true
 	default:
-		f := refusals[a.Verdict]
-		r.Outcome, r.Refusal, r.Field, r.Detail = v1.PingResult_REFUSED, f.code, f.field, f.detail
+		r.Outcome, r.Refusal = v1.PingResult_REFUSED, v1.PingRefusal_Code(v1.PingRefusal_Code_value[string(a.Verdict)])
+		r.Field = verdictFields[r.Refusal]
 	}
 	return r
 }

@@ -53,7 +53,7 @@ func TestCheckPingAgreesWithTheContract(t *testing.T) {
 }
 
 func TestPingsOfTheFarPastAndOfBrokenClocks(t *testing.T) {
-	require.Equal(t, v1.PingRefusal_INVALID_FIELD, checkPing(pingAt(1, 1, time.Unix(0, 0))).code)
+	require.Equal(t, v1.PingRefusal_INVALID_TIME, checkPing(pingAt(1, 1, time.Unix(0, 0))).code)
 	broken := pingAt(1, 1, noon)
 	broken.ObservedTime = &timestamppb.Timestamp{Seconds: math.MaxInt64}
 	require.Equal(t, "observed_time", checkPing(broken).field)

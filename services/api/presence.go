@@ -39,6 +39,7 @@ func overlay(base presence.Rules, given *v1.PresenceRules) presence.Rules {
 	if policy := given.GetPolicy(); policy != v1.PresenceRules_POLICY_UNSPECIFIED && policies[policy] != base.Policy {
 		r = rulesOf(policies[policy])
 		r.Dwell, r.AlreadyInside = base.Dwell, base.AlreadyInside
+		r.ApproachDistance, r.ApproachTime = base.ApproachDistance, base.ApproachTime
 		if base.Policy != presence.Exact && r.Policy != presence.Exact {
 			r.Silence, r.MaxSpeed = base.Silence, base.MaxSpeed
 		}
@@ -52,6 +53,10 @@ func overlay(base presence.Rules, given *v1.PresenceRules) presence.Rules {
 	}
 	r.Dwell = duration(given.GetDwell(), r.Dwell)
 	r.Silence = duration(given.GetSilence(), r.Silence)
+	if given.ApproachDistanceMeters != nil {
+		r.ApproachDistance = given.GetApproachDistanceMeters()
+	}
+	r.ApproachTime = duration(given.GetApproachTime(), r.ApproachTime)
 	if given.GetAlreadyInside() != v1.PresenceRules_ALREADY_INSIDE_UNSPECIFIED {
 		r.AlreadyInside = alreadyInside[given.GetAlreadyInside()]
 	}
@@ -83,6 +88,9 @@ func presenceTo(r presence.Rules, device *presence.DeviceRules) *v1.PresenceRule
 	}
 	if r.Silence >= time.Minute {
 		out.Silence = durationpb.New(r.Silence)
+	}
+	if r.ApproachDistance > 0 || r.ApproachTime > 0 {
+		out.ApproachDistanceMeters, out.ApproachTime = &r.ApproachDistance, durationpb.New(r.ApproachTime)
 	}
 	if device == nil {
 		return out

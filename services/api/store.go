@@ -28,7 +28,7 @@ func storeTo(s *store.Store, b *brand.Settings) *v1.Store {
 		Id: s.ID.String(), ExternalId: s.ExternalID, Etag: etagOf(s.Version), Names: maps.Clone(s.Names),
 		Latitude: &s.Place.Lat, Longitude: &s.Place.Lng, TimeZone: s.TimeZone, Address: s.Address, District: s.District,
 		Phone: s.Phone, Chain: s.Chain, ImageUri: s.ImageURL, Tags: slices.Clone(s.Tags), Hours: spansTo(s.Hours.Weekly),
-		State: v1.Store_ACTIVE,
+		HoursExceptions: exceptionsTo(s.Hours.Exceptions), State: v1.Store_ACTIVE,
 	}
 	if name, ok := out.Names[""]; ok { // the contract has no name without a locale
 		delete(out.Names, "")
@@ -59,10 +59,11 @@ func storeFrom(g *v1.Store, base store.Store, b *brand.Settings) (*store.Store, 
 	s.TimeZone = orText(g.GetTimeZone(), orText(base.TimeZone, b.TimeZone))
 	s.Address, s.District, s.Phone, s.Chain = g.GetAddress(), g.GetDistrict(), g.GetPhone(), g.GetChain()
 	s.ImageURL, s.Tags = g.GetImageUri(), slices.Clone(g.GetTags())
-	s.Hours = store.Hours{Weekly: spansFrom(g.GetHours())}
+	s.Hours = store.Hours{
+		Weekly: spansFrom(g.GetHours()), Exceptions: exceptionsFrom(g.GetHoursExceptions(), "store.hours_exceptions", &fs),
+	}
 	s.Closed = g.GetState() == v1.Store_INACTIVE
 	fs.unsupported(g.GetCountry() != "", "store.country", "the time zone says it")
-	fs.unsupported(len(g.GetHoursExceptions()) > 0, "store.hours_exceptions", "weekly hours only")
 	fs = append(fs, faultsOf(s.Validate(), storeNames)...)
 	if len(fs) > 1 && (g.Latitude == nil || g.Longitude == nil) {
 		fs = slices.DeleteFunc(fs, func(f fault) bool { return f.Text == "0,0 is no store's place" })
@@ -88,34 +89,15 @@ func (s *Server) moved(c *Caller, before, after *store.Store) []store.Fence {
 }
 
 // putStore writes a store with the fences that follow it.
-func (s *Server) putStore(r write, before, after *store.Store) error {
-	version, err := s.engine.Write(r.ctx, engine.CatalogueWrite{
-		BrandID: r.caller.Brand, Actor: r.caller.by(), Expect: expect(after.ID, r.etag),
-		Stores: []store.Store{*after}, Fences: s.moved(r.caller, before, after),
-	})
-	after.Version = version
-	return r.conflict(err, after.ExternalID, s.etagNow(func() (int64, error) {
-		now, err := s.engine.Store(r.caller.Brand, after.ID)
-		if err != nil {
-			return 0, err
-		}
-		return now.Version, nil
-	}))
+func (s *Server) putStore(w write, before, after *store.Store) error {
+	return s.stores().write(w, after, engine.CatalogueWrite{Stores: []store.Store{*after}, Fences: s.moved(w.caller, before, after)})
 }
 
 // findStore finds a store of the caller's brand that the caller may act for.
 func (s *Server) findStore(c *Caller, id, externalID string) (*store.Store, error) {
-	var found *store.Store
-	var err error
-	values := []string{"store_id", id}
-	if id != "" {
-		found, err = s.engine.Store(c.Brand, parseID(id))
-	} else {
-		found, err = s.engine.StoreByExternalID(c.Brand, externalID)
-		values = []string{"external_id", externalID}
-	}
+	found, err := s.stores().find(c, id, externalID)
 	if err != nil {
-		return nil, missing(err, v1.ErrorReason_STORE_NOT_FOUND, values...)
+		return nil, err
 	}
 	return found, c.mayStore(found.ID)
 }

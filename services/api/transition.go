@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,15 +15,14 @@ import (
 
 var kinds = map[v1.Transition_Kind]presence.Kind{
 	v1.Transition_ENTERED: presence.Entered, v1.Transition_DWELLED: presence.Dwelled, v1.Transition_EXITED: presence.Exited,
+	v1.Transition_APPROACHED: presence.Approached,
 }
 
 var purposes = map[v1.Fence_Purpose]store.Purpose{v1.Fence_VISIT: store.Visit, v1.Fence_NEAR: store.Near, v1.Fence_OTHER: store.Other}
 
-var exitReasons = map[presence.Reason]v1.ExitReason_Code{
-	presence.Moved: v1.ExitReason_LEFT, presence.Silence: v1.ExitReason_SILENCE, presence.Paused: v1.ExitReason_PAUSED,
-	presence.ConsentWithdrawn: v1.ExitReason_CONSENT_WITHDRAWN, presence.SensitivePlace: v1.ExitReason_SENSITIVE_PLACE,
-	presence.FenceDeleted: v1.ExitReason_FENCE_DELETED, presence.FenceChanged: v1.ExitReason_FENCE_CHANGED,
-	presence.PersonChanged: v1.ExitReason_PERSON_CHANGED,
+// exitReason is why a stay ended; the contract has the domain's names.
+func exitReason(r presence.Reason) v1.ExitReason_Code {
+	return v1.ExitReason_Code(v1.ExitReason_Code_value[strings.ToUpper(r.String())])
 }
 
 func (s *Server) transitionTo(brandID uuid.UUID, t *engine.TransitionAnswer) *v1.Transition {
@@ -35,7 +35,7 @@ func (s *Server) transitionTo(brandID uuid.UUID, t *engine.TransitionAnswer) *v1
 		out.Purpose = keyOf(purposes, f.Purpose)
 	}
 	if t.Kind == presence.Exited {
-		out.ExitReason = exitReasons[t.Reason]
+		out.ExitReason = exitReason(t.Reason)
 	}
 	return out
 }

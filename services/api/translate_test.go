@@ -57,11 +57,11 @@ func TestHoursComeBackAsTheyWere(t *testing.T) {
 	require.Len(t, spansTo(spans), 2)
 }
 
-func fileSetting() FileSetting {
+func fileSetting() CampaignSetting {
 	b := &brand.Brand{ID: uuid.New(), Name: "Coffee", Settings: brand.Default(brand.KR)}
 	b.Settings.SenderName, b.Settings.SenderContact = "Wantgo", "02"
 	shop := &store.Store{ID: uuid.New(), ExternalID: "s1", TimeZone: "Asia/Seoul"}
-	return FileSetting{
+	return CampaignSetting{
 		Brand: b, Now: noon, NewID: uuid.New,
 		Store: func(name string) *store.Store {
 			if name == "s1" {
@@ -82,7 +82,7 @@ const campaignYAML = `
 campaigns:
   - external_id: morning
     displayName: Morning latte
-    trigger: {kinds: [ENTERED], store_external_ids: [%s]}
+    trigger: {kinds: [ENTERED, EXITED], store_external_ids: [%s]}
     schedule:
       weekly_hours: [{days: [SATURDAY, SUNDAY], start: "07:00", end: "11:00"}]
     texts:
@@ -145,28 +145,7 @@ func TestCampaignComesBackAsItWas(t *testing.T) {
 	file, err := ParseCampaignFile([]byte(replaceOnce(campaignYAML, "%s", "s1")), in)
 	require.NoError(t, err)
 	before := file.Campaigns[0]
-	a := around{brand: in.Brand, store: in.Store, storeByID: in.StoreByID, now: in.Now, newID: in.NewID}
-	after, fs := campaignFrom(campaignTo(&before), before, a)
+	after, fs := campaignFrom(campaignTo(&before), before, in)
 	require.Empty(t, fs)
 	require.Equal(t, &before, after)
-}
-
-func TestSentences(t *testing.T) {
-	for code, name := range v1.DecisionReason_Code_name {
-		if code == 0 {
-			continue
-		}
-		for _, locale := range []string{"en", "ko-KR"} {
-			text := sentence(v1.DecisionReason_Code(code), locale, name, nil)
-			require.NotEqual(t, name, text, "no sentence for %s", name)
-			require.NotContains(t, text, "{", name)
-		}
-	}
-	require.Equal(t, "Too soon after another notification; free again at 9.",
-		sentence(v1.DecisionReason_MINIMUM_GAP, "fr", "", map[string]string{"free_at": "9"}))
-	require.Equal(t, "Too soon after another notification.", sentence(v1.DecisionReason_MINIMUM_GAP, "en", "", nil))
-	for reason := range judgements {
-		j, values := judge(string(reason), nil)
-		require.True(t, j.code != 0 || values["reason"] == string(reason), reason)
-	}
 }

@@ -27,12 +27,3 @@ func (w write) conflict(err error, externalID, etag string) error {
 	}
 	return err
 }
-
-// etagNow is a row's etag as this node knows it; empty for one that is gone.
-func (s *Server) etagNow(version func() (int64, error)) string {
-	v, err := version()
-	if err != nil {
-		return ""
-	}
-	return etagOf(v)
-}

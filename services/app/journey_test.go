@@ -43,7 +43,7 @@ func TestPingBecomesCoupon(t *testing.T) {
 	}
 	answer, err := silent.enter(p, 2, v1.Ping_BACKGROUND)
 	require.NoError(t, err)
-	require.Equal(t, v1.PingRefusal_LOCATION_CONSENT_MISSING, answer.GetResults()[1].GetRefusal())
+	require.Equal(t, v1.PingRefusal_LOCATION_NOT_CONSENTED, answer.GetResults()[1].GetRefusal())
 
 	require.Eventually(t, func() bool { return w.emulators.Distinct() == 2 }, patience, 20*time.Millisecond)
 	for _, a := range w.emulators.Accepted() {

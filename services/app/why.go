@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/services/app/node"
 	"github.com/wantgo/wantgo/services/brand"
+	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/engine"
 )
 
@@ -140,6 +142,7 @@ type toldDelivery struct {
 	Provider string    `json:"provider"`
 	State    string    `json:"state"`
 	Attempts int       `json:"attempts"`
+	Code     string    `json:"code,omitempty"`
 	Deadline time.Time `json:"deadline_time"`
 }
 
@@ -161,7 +164,7 @@ func (t *told) print(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "\n  %s: %s\n", t.Reason, t.Sentence)
 	for _, d := range t.Deliveries {
-		_, err = fmt.Fprintf(w, "  delivery to device %s by %s: %s after %d attempt(s)\n", d.Device, d.Provider, d.State, d.Attempts)
+		_, err = fmt.Fprintf(w, "  delivery to device %s by %s: %s%s after %d attempt(s)\n", d.Device, d.Provider, d.State, because(d.Code), d.Attempts)
 	}
 	return err
 }
@@ -180,17 +183,25 @@ func (x *explainer) tell(row *engine.TraceRow, deliveries []pusher.Delivery) *to
 		CampaignID: unlessNil(row.CampaignID),
 	}
 	if row.CampaignID != uuid.Nil {
-		t.Campaign = x.campaign(row.CampaignID.String())
+		t.Campaign = x.campaign(row.CampaignID)
 	}
 	if row.Place != nil && row.Place.StoreID != uuid.Nil {
 		t.Store = x.store(row.Place.StoreID)
 	}
-	t.Sentence = x.sentence(row.Reason, row.Values)
+	t.Sentence = x.speaker().Say(campaign.Reason(row.Reason), row.Values)
 	for i := range deliveries {
 		d := &deliveries[i]
-		t.Deliveries = append(t.Deliveries, toldDelivery{d.ID, d.DeviceID, string(d.Provider), string(d.State), d.Attempt, d.Deadline})
+		t.Deliveries = append(t.Deliveries, toldDelivery{d.ID, d.DeviceID, string(d.Provider), string(d.State), d.Attempt, d.Code, d.Deadline})
 	}
 	return t
+}
+
+// because tells why a delivery ended or waits.
+func because(code string) string {
+	if code == "" {
+		return ""
+	}
+	return " (" + code + ")"
 }
 
 func unlessNil(id uuid.UUID) *uuid.UUID {
@@ -200,22 +211,18 @@ func unlessNil(id uuid.UUID) *uuid.UUID {
 	return &id
 }
 
+// speaker says reasons in English, as the rest of what is printed.
+func (x *explainer) speaker() campaign.Speaker {
+	return campaign.Speaker{Locale: "en", Zone: x.zone, Name: x.campaign}
+}
+
 // campaign is a campaign's name, or its id where it is gone.
-func (x *explainer) campaign(id string) string {
-	parsed, err := uuid.Parse(id)
+func (x *explainer) campaign(id uuid.UUID) string {
+	c, err := x.engine.Campaign(x.brand.ID, id)
 	if err != nil {
-		return id
+		return id.String()
 	}
-	c, err := x.engine.Campaign(x.brand.ID, parsed)
-	switch {
-	case err != nil:
-		return id
-	case c.Name != "":
-		return c.Name
-	case c.ExternalID != "":
-		return c.ExternalID
-	}
-	return id
+	return cmp.Or(c.Name, c.ExternalID, id.String())
 }
 
 func (x *explainer) store(id uuid.UUID) string {

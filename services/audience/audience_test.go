@@ -256,7 +256,7 @@ func TestPause(t *testing.T) {
 	require.False(t, p.Paused(now.Add(time.Hour)), "it ends by itself")
 	require.NoError(t, p.Pause(time.Time{}, now))
 	require.True(t, p.Paused(now.AddDate(500, 0, 0)))
-	p.Resume()
+	p.Resume(now)
 	require.False(t, p.Paused(now))
 	require.Error(t, p.Pause(now, now))
 	require.NoError(t, p.Pause(now.AddDate(10000, 0, 0), now))

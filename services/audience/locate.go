@@ -69,12 +69,31 @@ func (p *Profile) Pause(until, now time.Time) error {
 	if until.After(Forever) {
 		until = Forever
 	}
-	p.PausedUntil = until
+	if !p.Paused(now) { // else it is the same pause with another end
+		p.PausedFrom = now
+	}
+	p.PausedUntil, p.ResumedAt = until, time.Time{}
 	return nil
 }
 
-// Resume ends a pause.
-func (p *Profile) Resume() { p.PausedUntil = time.Time{} }
+// Resume ends a pause. One that has ended by itself is remembered with that end.
+func (p *Profile) Resume(now time.Time) {
+	if p.Paused(now) {
+		p.ResumedAt = now
+	} else if !p.PausedUntil.IsZero() {
+		p.ResumedAt = p.PausedUntil
+	}
+	p.PausedUntil = time.Time{}
+}
+
+// WasPaused tells whether a time lies in the last pause: what was observed then is not looked at afterwards either.
+func (p *Profile) WasPaused(at time.Time) bool {
+	ended := p.PausedUntil
+	if ended.IsZero() {
+		ended = p.ResumedAt
+	}
+	return !p.PausedFrom.IsZero() && !at.Before(p.PausedFrom) && at.Before(ended)
+}
 
 type maturity uint8
 

@@ -18,6 +18,8 @@ type Profile struct {
 	OfAge       bool                 `json:"of_age,omitempty"`     // confirmed 14 or over (KR), at ConfirmedAt
 	Consents    map[Purpose]Standing `json:"consents,omitempty"`
 	PausedUntil time.Time            `json:"paused_until,omitzero"` // location paused; the far future: until resumed
+	PausedFrom  time.Time            `json:"paused_from,omitzero"`  // when the last pause began
+	ResumedAt   time.Time            `json:"resumed_at,omitzero"`   // when the last pause ended, if by being resumed
 	Test        bool                 `json:"test,omitempty"`
 }
 

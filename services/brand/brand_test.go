@@ -191,6 +191,15 @@ func TestScopes(t *testing.T) {
 	require.Equal(t, []string{"scopes"}, fieldsOf(t, app.Validate()))
 	all.StoreIDs = []uuid.UUID{mine}
 	require.Equal(t, []string{"store_ids"}, fieldsOf(t, all.Validate()))
+	till.Scopes = append(till.Scopes, brand.ScopeKeysWrite)
+	require.Equal(t, []string{"store_ids"}, fieldsOf(t, till.Validate()), "it could lift its own limit")
+	for _, scope := range brand.Scopes() {
+		if noun, writes := strings.CutSuffix(string(scope), ":write"); writes {
+			require.Contains(t, brand.Scopes(), brand.Scope(noun+":read"))
+			k := brand.Key{Kind: brand.APIKey, Scopes: []brand.Scope{scope}}
+			require.True(t, k.Has(brand.Scope(noun+":read")), "writing includes reading")
+		}
+	}
 	none := brand.Key{Kind: "x", Scopes: []brand.Scope{"root"}}
 	require.Equal(t, []string{"kind", "name", "scopes[0]"}, fieldsOf(t, none.Validate()))
 }

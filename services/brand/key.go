@@ -1,6 +1,7 @@
 package brand
 
 import (
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,18 +19,43 @@ const (
 // Scope is one thing an API key may do.
 type Scope string
 
-// The scopes. ScopeAll is the owner's.
+// The scopes. ScopeAll is the owner's and never given to another key; the others are those of the contract.
 const (
-	ScopeAll            Scope = "all"
-	ScopePingsImport    Scope = "pings:import"
-	ScopeStoresRead     Scope = "stores:read"
-	ScopeStoresWrite    Scope = "stores:write"
-	ScopeCampaignsRead  Scope = "campaigns:read"
-	ScopeCampaignsWrite Scope = "campaigns:write"
-	ScopeCouponsRedeem  Scope = "coupons:redeem"
-	ScopePersonsRead    Scope = "persons:read"
-	ScopeBrandWrite     Scope = "brand:write" // settings, keys, credentials
+	ScopeAll              Scope = "all"
+	ScopeBrandRead        Scope = "brand:read"
+	ScopeBrandWrite       Scope = "brand:write"
+	ScopeKeysRead         Scope = "keys:read"
+	ScopeKeysWrite        Scope = "keys:write"
+	ScopeCredentialsRead  Scope = "credentials:read"
+	ScopeCredentialsWrite Scope = "credentials:write"
+	ScopeStoresRead       Scope = "stores:read"
+	ScopeStoresWrite      Scope = "stores:write"
+	ScopeFencesRead       Scope = "fences:read"
+	ScopeFencesWrite      Scope = "fences:write"
+	ScopeCampaignsRead    Scope = "campaigns:read"
+	ScopeCampaignsWrite   Scope = "campaigns:write"
+	ScopePingsImport      Scope = "pings:import"
+	ScopeCouponsRead      Scope = "coupons:read"
+	ScopeCouponsRedeem    Scope = "coupons:redeem"
+	ScopePersonsRead      Scope = "persons:read"
+	ScopePersonsWrite     Scope = "persons:write"
 )
+
+// Scopes are all scopes that a key can be given.
+func Scopes() []Scope {
+	return []Scope{
+		ScopeBrandRead, ScopeBrandWrite, ScopeKeysRead, ScopeKeysWrite, ScopeCredentialsRead, ScopeCredentialsWrite,
+		ScopeStoresRead, ScopeStoresWrite, ScopeFencesRead, ScopeFencesWrite, ScopeCampaignsRead, ScopeCampaignsWrite,
+		ScopePingsImport, ScopeCouponsRead, ScopeCouponsRedeem, ScopePersonsRead, ScopePersonsWrite,
+	}
+}
+
+// PerStore tells the scopes that a key limited to stores can use. All others are about the brand as a whole: with some
+// of them such a key could lift its own limit.
+func (s Scope) PerStore() bool {
+	noun, _, _ := strings.Cut(string(s), ":")
+	return noun == "stores" || noun == "fences" || noun == "coupons"
+}
 
 // Key is an app key or an API key. The secret is shown once, at birth; only its hash is kept.
 type Key struct {

@@ -55,8 +55,8 @@ const (
 
 // Trigger names the moments that start the campaign.
 type Trigger struct {
-	Kind presence.Kind `json:"kind"` // entered, dwelled, exited
-	// Dwell is the least stay of a dwelled trigger; 0: the fence's own dwell time.
+	Kinds []presence.Kind `json:"kinds"` // entered, dwelled, exited, approached; any of these, each once
+	// Dwell is the least stay for dwelled; 0: the fence's own dwell time.
 	Dwell    time.Duration   `json:"dwell,omitempty"`
 	Stores   []uuid.UUID     `json:"stores,omitempty"` // any of these stores
 	Tags     []string        `json:"tags,omitempty"`   // or any store with one of these tags; both empty: every store

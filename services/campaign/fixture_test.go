@@ -74,7 +74,7 @@ func wall(purpose store.Purpose) *store.Fence {
 func latte() *Campaign {
 	return &Campaign{
 		ID: id(40), Name: "Latte", State: Live, Category: Ad,
-		Trigger: Trigger{Kind: presence.Entered, Purposes: []store.Purpose{store.Visit, store.Near}},
+		Trigger: Trigger{Kinds: []presence.Kind{presence.Entered}, Purposes: []store.Purpose{store.Visit, store.Near}},
 		Offer: &Offer{
 			ID: id(50), Titles: map[string]string{"ko": "라떼 30% 쿠폰", "en": "30% off any latte"}, PerPerson: 1, Validity: 2 * time.Hour,
 		},

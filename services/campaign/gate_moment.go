@@ -8,10 +8,11 @@ import (
 )
 
 // The deadlines from the ping, where the campaign sets none: somebody who is leaving may still turn back for longer
-// than somebody who is inside may still be there.
+// than somebody who is inside may still be there. Who closes in has soon arrived or passed by.
 const (
-	deadlineInside = 10 * time.Minute
-	deadlineExited = 30 * time.Minute
+	deadlineInside     = 10 * time.Minute
+	deadlineExited     = 30 * time.Minute
+	deadlineApproached = 3 * time.Minute
 )
 
 func deadlineOf(c *Campaign, m *Moment) time.Time {
@@ -20,6 +21,8 @@ func deadlineOf(c *Campaign, m *Moment) time.Time {
 		return m.Received.Add(c.Deadline)
 	case m.Kind == presence.Exited:
 		return m.Received.Add(deadlineExited)
+	case m.Kind == presence.Approached:
+		return m.Received.Add(deadlineApproached)
 	}
 	return m.Received.Add(deadlineInside)
 }

@@ -1,7 +1,7 @@
 package campaign
 
 import (
-	"cmp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -114,21 +114,13 @@ func (j *judged) reachable() (Reason, map[string]string) {
 
 // noPush says why no push can be made to the moment's device; "" if one can.
 func (j *judged) noPush() string {
-	d := j.device
-	switch {
-	case d.Address == nil || d.Address.Value == "":
-		return "no_address"
-	case d.AddressState != addressLive:
-		return "address_" + cmp.Or(d.AddressState, "unknown")
-	case d.OSPushRefused:
-		return "os_refused"
+	if ok, why := audience.Reachable(j.device); !ok {
+		return strings.ToLower(why.String())
 	}
 	if j.Profile != nil {
 		if os, told := j.Profile.Consents[audience.OSPush]; told && !os.Granted {
-			return "os_refused"
+			return strings.ToLower(audience.OSPushIsRefused.String())
 		}
 	}
 	return ""
 }
-
-const addressLive = "live"

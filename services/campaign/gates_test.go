@@ -149,11 +149,11 @@ func TestGates(t *testing.T) {
 
 		{"device of somebody else", func(s *scene) { s.m.DeviceID = id(61) }, Unreachable, map[string]string{"why": "device_unknown"}},
 		{"no device named", func(s *scene) { s.m.DeviceID = uuid.Nil; s.v.Devices[0].ID = uuid.Nil }, Unreachable, nil},
-		{"no address", func(s *scene) { s.v.Devices[0].Address = nil }, Unreachable, map[string]string{"why": "no_address"}},
+		{"no address", func(s *scene) { s.v.Devices[0].Address = nil }, Unreachable, map[string]string{"why": "address_missing"}},
 		{"address gone", func(s *scene) { s.v.Devices[0].AddressState = "gone" }, Unreachable, map[string]string{"why": "address_gone"}},
-		{"address state missing", func(s *scene) { s.v.Devices[0].AddressState = "" }, Unreachable, map[string]string{"why": "address_unknown"}},
-		{"refused in the system", func(s *scene) { s.v.Devices[0].OSPushRefused = true }, Unreachable, map[string]string{"why": "os_refused"}},
-		{"refusal on record", func(s *scene) { s.v.Profile.Consents[audience.OSPush] = audience.Standing{} }, Unreachable, map[string]string{"why": "os_refused"}},
+		{"address state missing", func(s *scene) { s.v.Devices[0].AddressState = "" }, Unreachable, map[string]string{"why": "address_gone"}},
+		{"refused in the system", func(s *scene) { s.v.Devices[0].OSPushRefused = true }, Unreachable, map[string]string{"why": "os_push_refused"}},
+		{"refusal on record", func(s *scene) { s.v.Profile.Consents[audience.OSPush] = audience.Standing{} }, Unreachable, map[string]string{"why": "os_push_refused"}},
 		{"another device would do", func(s *scene) {
 			other := phone()
 			other.ID = id(61)

@@ -57,20 +57,25 @@ func NewIndex(campaigns []*Campaign) *Index {
 
 func (x *Index) add(c *Campaign) {
 	e := &entry{campaign: c, stores: set(c.Trigger.Stores), tags: set(c.Trigger.Tags)}
-	for purpose := range set(c.Trigger.purposes()) {
-		at := placeKey{c.Trigger.Kind, purpose}
-		for id := range e.stores {
-			x.byStore[storeKey{at, id}] = append(x.byStore[storeKey{at, id}], e)
-		}
-		for tag := range e.tags {
-			x.byTag[tagKey{at, tag}] = append(x.byTag[tagKey{at, tag}], e)
-		}
-		if len(e.stores)+len(e.tags) == 0 {
-			x.general[at] = append(x.general[at], e)
+	for kind := range set(c.Trigger.Kinds) {
+		for purpose := range set(c.Trigger.purposes()) {
+			x.put(placeKey{kind, purpose}, e)
 		}
 	}
-	if d := c.Trigger.Dwell; c.Trigger.Kind == presence.Dwelled && d > 0 && (x.shortest == 0 || d < x.shortest) {
+	if d := c.Trigger.Dwell; c.Trigger.On(presence.Dwelled) && d > 0 && (x.shortest == 0 || d < x.shortest) {
 		x.shortest = d
+	}
+}
+
+func (x *Index) put(at placeKey, e *entry) {
+	for id := range e.stores {
+		x.byStore[storeKey{at, id}] = append(x.byStore[storeKey{at, id}], e)
+	}
+	for tag := range e.tags {
+		x.byTag[tagKey{at, tag}] = append(x.byTag[tagKey{at, tag}], e)
+	}
+	if len(e.stores)+len(e.tags) == 0 {
+		x.general[at] = append(x.general[at], e)
 	}
 }
 

@@ -35,8 +35,11 @@ func TestMatchAgainstAScan(t *testing.T) {
 		var campaigns []*Campaign
 		for i := range 40 {
 			c := &Campaign{ID: id(uint64(i + 1)), State: states[rng.IntN(len(states))]}
-			c.Trigger = Trigger{Kind: kinds[rng.IntN(3)], Tags: some()}
-			if c.Trigger.Kind == presence.Dwelled {
+			c.Trigger = Trigger{Tags: some()}
+			for range 1 + rng.IntN(3) {
+				c.Trigger.Kinds = append(c.Trigger.Kinds, kinds[rng.IntN(3)])
+			}
+			if c.Trigger.On(presence.Dwelled) {
 				c.Trigger.Dwell = dwells[rng.IntN(3)]
 			}
 			for n := range 3 {
@@ -76,7 +79,7 @@ func TestMatchAgainstAScan(t *testing.T) {
 func scan(campaigns []*Campaign, m *Moment) (found []uuid.UUID) {
 	for _, c := range campaigns {
 		tr := c.Trigger
-		if c.State != Live && c.State != Paused || tr.Kind != m.Kind {
+		if c.State != Live && c.State != Paused || !slices.Contains(tr.Kinds, m.Kind) {
 			continue
 		}
 		if !slices.Contains(tr.Purposes, m.Fence.Purpose) && !(len(tr.Purposes) == 0 && m.Fence.Purpose != store.Other) {
@@ -102,7 +105,7 @@ func scan(campaigns []*Campaign, m *Moment) (found []uuid.UUID) {
 
 func dwelling(d time.Duration) *Campaign {
 	c := latte()
-	c.ID, c.Trigger.Kind, c.Trigger.Dwell = id(uint64(d/time.Minute)), presence.Dwelled, d
+	c.ID, c.Trigger.Kinds, c.Trigger.Dwell = id(uint64(d/time.Minute)), []presence.Kind{presence.Dwelled}, d
 	return c
 }
 

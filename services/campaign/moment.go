@@ -42,34 +42,3 @@ type Decision struct {
 	Coupon       uuid.UUID // of a won decision with an offer
 	Channel      string    // "push" or "in_app", of a won decision
 }
-
-// Reason is a gate's code.
-type Reason string
-
-// The reasons, in the order the gates stand.
-const (
-	Won                  Reason = "WON"
-	FilingMissing        Reason = "FILING_MISSING"         // gate 1
-	AgeUnknown           Reason = "AGE_UNKNOWN"            // gate 2
-	GuardianMissing      Reason = "GUARDIAN_MISSING"       // gate 2
-	LocationPaused       Reason = "LOCATION_PAUSED"        // gate 3
-	LocationNotConsented Reason = "LOCATION_NOT_CONSENTED" // gate 4
-	RecordNotWritten     Reason = "RECORD_NOT_WRITTEN"     // gate 5
-	SensitivePlace       Reason = "SENSITIVE_PLACE"        // gate 6
-	NotFresh             Reason = "NOT_FRESH"              // gate 7
-	CampaignNotLive      Reason = "CAMPAIGN_NOT_LIVE"      // gate 8
-	OutsideDates         Reason = "OUTSIDE_DATES"          // gate 8
-	OutsideHours         Reason = "OUTSIDE_HOURS"          // gate 8
-	StoreClosed          Reason = "STORE_CLOSED"           // gate 8
-	BrandStopped         Reason = "BRAND_STOPPED"          // gate 8
-	Cooldown             Reason = "COOLDOWN"               // gate 11
-	CapReached           Reason = "CAP_REACHED"            // gate 11: scope, limit, window, count, free_at
-	MinimumGap           Reason = "MINIMUM_GAP"            // gate 11: gap, free_at
-	PersonLimit          Reason = "PERSON_LIMIT"           // gate 12: per-person limit of the offer
-	StockGone            Reason = "STOCK_GONE"             // gate 12
-	AdNotConsented       Reason = "AD_NOT_CONSENTED"       // gate 13
-	QuietHours           Reason = "QUIET_HOURS"            // gate 14: zone, until
-	Unreachable          Reason = "UNREACHABLE"            // gate 15: why
-	TextRefused          Reason = "TEXT_REFUSED"           // gate 16: why
-	Outranked            Reason = "OUTRANKED"              // by
-)

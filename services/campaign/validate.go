@@ -3,6 +3,7 @@ package campaign
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -134,9 +135,7 @@ func (r *review) line(field, s string, limit int) {
 
 func (r *review) trigger() {
 	t := &r.c.Trigger
-	if _, err := ParseKind(t.Kind.String()); err != nil {
-		r.fault("trigger.kind", FaultUnknown, "want entered, dwelled or exited")
-	}
+	r.kinds()
 	r.dwell()
 	if len(t.Stores) > maxStores {
 		r.fault("trigger.stores", FaultTooLong, "%d stores, at most %d", len(t.Stores), maxStores)
@@ -155,14 +154,29 @@ func (r *review) trigger() {
 	}
 }
 
+func (r *review) kinds() {
+	kinds := r.c.Trigger.Kinds
+	if len(kinds) == 0 {
+		r.fault("trigger.kinds", FaultRequired, "want entered, dwelled, exited or approached, or some of them")
+	}
+	for i, kind := range kinds {
+		field := fmt.Sprintf("trigger.kinds[%d]", i)
+		if _, err := ParseKind(kind.String()); err != nil {
+			r.fault(field, FaultUnknown, "want entered, dwelled, exited or approached")
+		} else if slices.Contains(kinds[:i], kind) {
+			r.fault(field, FaultContradiction, "%s stands there already", kind)
+		}
+	}
+}
+
 func (r *review) dwell() {
 	t := &r.c.Trigger
 	switch {
 	case t.Dwell < 0 || t.Dwell > maxDwell || t.Dwell%time.Second != 0:
 		r.fault("trigger.dwell", FaultOutOfRange, "%s is not whole seconds within 0..%s", t.Dwell, maxDwell)
-	case t.Dwell > 0 && t.Kind != presence.Dwelled:
+	case t.Dwell > 0 && !t.On(presence.Dwelled):
 		r.fault("trigger.dwell", FaultContradiction, "only a dwelled trigger has a dwell time")
-	case t.Dwell == 0 && t.Kind == presence.Dwelled && r.known.Brand.Settings.Presence.Dwell == 0 && !r.known.FenceDwell:
+	case t.Dwell == 0 && t.On(presence.Dwelled) && r.known.Brand.Settings.Presence.Dwell == 0 && !r.known.FenceDwell:
 		r.fault("trigger.dwell", FaultNeverOccurs, "neither the campaign nor the brand's fences say how long a stay must last")
 	}
 }

@@ -36,17 +36,24 @@ func TestValidate(t *testing.T) {
 		{"name of lines", func(c *Campaign, _ *Known) { c.Name = "a\nb" }, []string{"name MALFORMED"}},
 		{"state", func(c *Campaign, _ *Known) { c.State = "" }, []string{"state UNKNOWN"}},
 
-		{"kind", func(c *Campaign, _ *Known) { c.Trigger.Kind = 9 }, []string{"trigger.kind UNKNOWN"}},
+		{"kind", func(c *Campaign, _ *Known) { c.Trigger.Kinds = []presence.Kind{9} }, []string{"trigger.kinds[0] UNKNOWN"}},
+		{"no kind", func(c *Campaign, _ *Known) { c.Trigger.Kinds = nil }, []string{"trigger.kinds REQUIRED"}},
+		{"a kind twice", func(c *Campaign, _ *Known) {
+			c.Trigger.Kinds = []presence.Kind{presence.Entered, presence.Exited, presence.Entered}
+		}, []string{"trigger.kinds[2] CONTRADICTION"}},
+		{"dwell beside another kind", func(c *Campaign, _ *Known) {
+			c.Trigger.Kinds, c.Trigger.Dwell = []presence.Kind{presence.Entered, presence.Dwelled}, time.Minute
+		}, nil},
 		{"unknown stores", func(c *Campaign, _ *Known) { c.Trigger.Stores = []uuid.UUID{id(21), id(20), uuid.Nil} },
 			[]string{"trigger.stores[0] UNKNOWN", "trigger.stores[2] UNKNOWN"}},
 		{"empty tag", func(c *Campaign, _ *Known) { c.Trigger.Tags = []string{"a", ""} }, []string{"trigger.tags[1] REQUIRED"}},
 		{"purpose", func(c *Campaign, _ *Known) { c.Trigger.Purposes = []store.Purpose{"spy"} }, []string{"trigger.purposes[0] UNKNOWN"}},
 		{"dwell of an entered", func(c *Campaign, _ *Known) { c.Trigger.Dwell = time.Minute }, []string{"trigger.dwell CONTRADICTION"}},
-		{"dwell below zero", func(c *Campaign, _ *Known) { c.Trigger.Kind, c.Trigger.Dwell = presence.Dwelled, -1 }, []string{"trigger.dwell OUT_OF_RANGE"}},
-		{"nobody says how long", func(c *Campaign, _ *Known) { c.Trigger.Kind = presence.Dwelled }, []string{"trigger.dwell NEVER_OCCURS"}},
-		{"fences say how long", func(c *Campaign, k *Known) { c.Trigger.Kind = presence.Dwelled; k.FenceDwell = true }, nil},
+		{"dwell below zero", func(c *Campaign, _ *Known) { c.Trigger.Kinds, c.Trigger.Dwell = []presence.Kind{presence.Dwelled}, -1 }, []string{"trigger.dwell OUT_OF_RANGE"}},
+		{"nobody says how long", func(c *Campaign, _ *Known) { c.Trigger.Kinds = []presence.Kind{presence.Dwelled} }, []string{"trigger.dwell NEVER_OCCURS"}},
+		{"fences say how long", func(c *Campaign, k *Known) { c.Trigger.Kinds = []presence.Kind{presence.Dwelled}; k.FenceDwell = true }, nil},
 		{"the brand says how long", func(c *Campaign, k *Known) {
-			c.Trigger.Kind = presence.Dwelled
+			c.Trigger.Kinds = []presence.Kind{presence.Dwelled}
 			k.Brand.Settings.Presence.Dwell = time.Minute
 		}, nil},
 
@@ -168,15 +175,15 @@ func TestValidate(t *testing.T) {
 
 func TestCampaignAsJSON(t *testing.T) {
 	c := latte()
-	c.Trigger.Kind, c.Trigger.Dwell = presence.Dwelled, 5*time.Minute
+	c.Trigger.Kinds, c.Trigger.Dwell = []presence.Kind{presence.Dwelled}, 5*time.Minute
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
-	require.Contains(t, string(text), `"trigger":{"kind":"dwelled","dwell":300000000000,"purposes":["visit","near"]}`)
+	require.Contains(t, string(text), `"trigger":{"kinds":["dwelled"],"dwell":300000000000,"purposes":["visit","near"]}`)
 	var back Campaign
 	require.NoError(t, json.Unmarshal(text, &back))
 	require.Equal(t, *c, back)
 
-	for _, bad := range []string{`{"kind":"left"}`, `{}`, `{"kind":1}`} {
+	for _, bad := range []string{`{"kinds":["left"]}`, `{}`, `{"kinds":[]}`, `{"kinds":[1]}`, `{"kinds":"entered"}`} {
 		require.Error(t, json.Unmarshal([]byte(bad), &Trigger{}), bad)
 	}
 }

@@ -43,6 +43,7 @@ type brandTables struct {
 	fencesOf    map[uuid.UUID]map[uuid.UUID]struct{} // store -> its fences
 	campaigns   map[uuid.UUID]*campaign.Campaign
 	campaignIDs map[string]uuid.UUID
+	search      *searchIndex // of the stores above; a step ahead of the view while that cannot be compiled
 	view        atomic.Pointer[view]
 }
 
@@ -187,6 +188,10 @@ func (t *brandTables) apply(id uuid.UUID, change CatalogueChange) ([]fenceChange
 		c := &change.Campaigns[i]
 		whole = whole || t.changesDwell(c) || t.campaigns[c.ID] != nil && t.changesDwell(t.campaigns[c.ID])
 		t.putCampaign(c)
+	}
+	t.search = t.search.with(change.Stores)
+	if first || len(change.Campaigns) > 0 {
+		t.search = t.search.withCampaigns(t.campaignList())
 	}
 	before := t.version
 	t.version = change.Version

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -18,10 +19,11 @@ func (e *Engine) change(ctx context.Context, key PersonKey, s step) error {
 
 // changeIn is change for a row of a stated status.
 func (e *Engine) changeIn(ctx context.Context, key PersonKey, status PersonStatus, s step) error {
+	missing := false
 	failed, err := e.together(ctx, []PersonKey{key}, func(turns map[PersonKey]*turn) error {
 		t := turns[key]
-		if t == nil {
-			return fmt.Errorf("person: %w", ErrNotFound)
+		if missing = t == nil; missing {
+			return nil
 		}
 		return t.do(func(t *turn) error {
 			if t.p.status != status { // asked at every try
@@ -30,10 +32,13 @@ func (e *Engine) changeIn(ctx context.Context, key PersonKey, status PersonStatu
 			return s(t)
 		})
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = failed[key]
 	}
-	return failed[key]
+	if err == nil && missing {
+		err = notFound("person")
+	}
+	return err
 }
 
 // changeOf is change for the person a device belongs to, as the directory has it now.
@@ -83,16 +88,18 @@ func (t *turn) leaveEverywhere(reason presence.Reason, cancel string) {
 	t.dirty = true
 }
 
-// endVisitsOf ends the visits of a fence that changed or went, person by person.
+// endVisitsOf ends the visits of a fence that changed or went, person by person. Whose row this node cannot take in is
+// left to the nodes that can; another's fault costs nobody else, and is returned.
 func (e *Engine) endVisitsOf(ctx context.Context, c fenceChange) error {
 	reason := presence.FenceChanged
 	if c.deleted {
 		reason = presence.FenceDeleted
 	}
+	var faults []error
 	for after := uuid.Nil; ; {
 		keys, err := e.people.Inside(ctx, c.brandID, c.fenceID, after, maxGroup)
 		if err != nil || len(keys) == 0 {
-			return err
+			return errors.Join(append(faults, err)...)
 		}
 		after = keys[len(keys)-1].PersonID
 		e.reread(keys)
@@ -108,7 +115,9 @@ func (e *Engine) endVisitsOf(ctx context.Context, c fenceChange) error {
 			return err
 		}
 		for k, err := range failed {
-			return fmt.Errorf("person %s: %w", k.PersonID, err)
+			if !errors.Is(err, ErrNewerState) && !errors.Is(err, ErrUnreadable) && !errors.Is(err, ErrGone) {
+				faults = append(faults, fmt.Errorf("person %s: %w", k.PersonID, err))
+			}
 		}
 	}
 }

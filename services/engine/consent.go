@@ -106,11 +106,14 @@ func (e *Engine) rowOf(ctx context.Context, brandID, deviceID uuid.UUID) (Person
 	if len(rows) == 0 {
 		return PersonRow{}, notFound("person")
 	}
+	if rows[0].Fault != nil {
+		return PersonRow{}, fmt.Errorf("%w: %w", ErrUnreadable, rows[0].Fault)
+	}
 	return rows[0], nil
 }
 
 // PauseLocation stops looking at a person's pings until a time, or until resumed (zero). Open visits end, and what
-// waits to be handed out is withdrawn.
+// waits to be handed out is withdrawn. What was observed meanwhile is not looked at later either.
 func (e *Engine) PauseLocation(ctx context.Context, brandID, deviceID uuid.UUID, until time.Time) error {
 	_, err := e.changeOf(ctx, brandID, deviceID, func(t *turn) error {
 		p := t.current()
@@ -129,7 +132,7 @@ func (e *Engine) PauseLocation(ctx context.Context, brandID, deviceID uuid.UUID,
 func (e *Engine) ResumeLocation(ctx context.Context, brandID, deviceID uuid.UUID) error {
 	_, err := e.changeOf(ctx, brandID, deviceID, func(t *turn) error {
 		p := t.current()
-		p.Resume()
+		p.Resume(e.clock.Now())
 		t.putProfile(p)
 		t.write.Revoke = "resumed"
 		return nil

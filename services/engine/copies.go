@@ -49,12 +49,14 @@ func (c *copies) forget(key PersonKey) (devices []uuid.UUID) {
 	return devices
 }
 
-// outdate makes the next use read the row again if the copy is older than a version that is known to exist.
+// outdate makes the next use read the row again if the copy is older than a version that is known to exist. It does not
+// wait for the person.
 func (c *copies) outdate(key PersonKey, version int64) {
-	if p, ok := c.people.Peek(key); ok {
-		p.mu.Lock()
-		p.loaded = p.loaded && p.version >= version
-		p.mu.Unlock()
+	p, ok := c.people.Peek(key)
+	if !ok {
+		return
+	}
+	for known := p.newest.Load(); known < version && !p.newest.CompareAndSwap(known, version); known = p.newest.Load() {
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 // maxStockQuestions is how many pools one decision may ask before it is given up as contended.
 const maxStockQuestions = 16
 
-// decide lets the moments gathered so far compete: one of them may win. Moments of a report are decided together;
-// of an import, ping by ping, because its rows are each a report of their own.
+// decide lets the moments gathered so far compete: one of them may win. Moments of a report, those of timers that fell due
+// before it included, are decided together; of an import, ping by ping, because its rows are each a report of their own.
 func (r *reporting) decide() error {
 	if len(r.moments) == 0 {
 		return nil
@@ -42,6 +42,10 @@ func (t *turn) decide(moments []campaign.Moment, now time.Time) (*campaign.Resul
 		candidates = t.v.campaigns.Match(&moments[i], candidates)
 	}
 	if len(candidates) == 0 {
+		return nil, nil
+	}
+	if t.p.hot.ledgerFull() { // what could not be counted is not given
+		t.e.log.Warn("a person's ledger is full: nothing is decided", "brand", t.p.key.BrandID, "person", t.p.key.PersonID)
 		return nil, nil
 	}
 	v := t.viewOf(now)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -86,6 +87,9 @@ func (e *Engine) recent(ctx context.Context, key PersonKey, fresh bool) (audienc
 	if !fresh {
 		if people, unlock, err := e.hold(ctx, []PersonKey{key}); err == nil {
 			defer unlock()
+			if len(people) == 1 && people[0].fault != nil {
+				return audience.Profile{}, nil, 0, people[0].fault
+			}
 			if len(people) == 1 {
 				return people[0].profile, people[0].devices, people[0].status, nil
 			}
@@ -98,6 +102,9 @@ func (e *Engine) recent(ctx context.Context, key PersonKey, fresh bool) (audienc
 	}
 	if len(rows) == 0 {
 		return audience.Profile{}, nil, 0, ErrNotFound
+	}
+	if rows[0].Fault != nil {
+		return audience.Profile{}, nil, 0, fmt.Errorf("%w: %w", ErrUnreadable, rows[0].Fault)
 	}
 	return rows[0].Profile, rows[0].Devices, rows[0].Status, nil
 }

@@ -75,6 +75,7 @@ type Engine struct {
 	epoch      atomic.Pointer[string]
 	revokedAt  time.Time               // database time up to which revocations were read
 	revoked    map[Revocation]struct{} // those of the overlap that were followed
+	unended    unended
 	draining   atomic.Bool
 	stopCommit context.CancelFunc
 	commits    sync.WaitGroup

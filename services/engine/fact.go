@@ -54,6 +54,8 @@ func newMoment(d *deviceState, tr *presence.Transition, place *Place, fv *fenceV
 	}
 	if fv.store != nil && p != nil {
 		m.Distance = geo.Distance(p.Place, fv.store.Place)
+	} else if p != nil && tr.Kind == presence.Approached {
+		m.Distance = max(0, fv.fence.Shape().Gap(p.Place))
 	}
 	return m
 }

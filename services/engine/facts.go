@@ -88,6 +88,8 @@ type PersonRow struct {
 	State       []byte // wantgo.state.v1.PersonState
 	Profile     audience.Profile
 	Devices     []audience.Device // most recently seen first
+	// Fault tells that the row cannot be read: nothing but Key, Version, Status, SuccessorID, MinWriter and Devices holds.
+	Fault error
 }
 
 // PersonWrite is everything one decision writes about one person, in one compare-and-set on Version.

@@ -39,6 +39,9 @@ func (r *reporting) promise() error {
 		return nil
 	}
 	next := idleReport
+	if quiet := r.zone(); quiet > 0 {
+		next = quiet
+	}
 	rules := r.rulesOf(r.device)
 	for i := range r.device.presence.Stays {
 		s := &r.device.presence.Stays[i]

@@ -57,60 +57,111 @@ func (e *Engine) handleGone(ctx context.Context, brandID uuid.UUID, reports []Re
 	return nil
 }
 
+// share is the part of a call that concerns one person: its reports in the order of the call. It is taken, or fails,
+// as a whole.
+type share struct {
+	key     PersonKey
+	reports []*Report
+	tokens  []*statev1.Token
+	answers []*Answer
+	err     error
+}
+
+// step takes the reports one after the other, each a decision of its own.
+func (s *share) step(t *turn) error {
+	for i := range s.reports {
+		if err := reportStep(s.reports[i], s.tokens[i], s.answers[i])(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (e *Engine) handle(ctx context.Context, brandID uuid.UUID, reports []Report) ([]Answer, error) {
 	answers := make([]Answer, len(reports))
-	tokens := make([]*statev1.Token, len(reports))
+	shares, err := e.shares(ctx, brandID, reports, answers)
+	if err != nil {
+		return nil, err
+	}
+	if len(shares) == 1 {
+		s := shares[0]
+		s.err = e.fold(ctx, s.key, s.step)
+	} else if err := e.handleMany(ctx, shares); err != nil {
+		return nil, err
+	}
+	for _, s := range shares {
+		gone := errors.Is(s.err, ErrGone)
+		for i, a := range s.answers {
+			if s.err != nil {
+				*a = Answer{Err: s.err}
+			}
+			if gone {
+				e.owned.Remove(deviceKey{brandID, s.reports[i].DeviceID})
+			}
+			gone = gone || errors.Is(a.Err, ErrGone)
+		}
+		if gone {
+			if err := e.finishGiving(ctx, s.key); err != nil {
+				e.log.Error("a hand-over between people could not be finished", "brand", brandID, "error", err)
+			}
+		}
+	}
+	return answers, nil
+}
+
+// shares sorts the reports of a call by person. Reports of unknown devices are answered at once.
+func (e *Engine) shares(ctx context.Context, brandID uuid.UUID, reports []Report, answers []Answer) ([]*share, error) {
 	owners, err := e.owners(ctx, brandID, reports)
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]PersonKey, 0, len(reports))
-	seen := make(map[PersonKey]struct{}, 16)
+	shares := make([]*share, 0, 1)
+	of := make(map[PersonKey]*share, min(len(reports), 16))
 	for i := range reports {
 		k, ok := owners[reports[i].DeviceID]
 		if !ok {
 			answers[i].Err = ErrNotFound
 			continue
 		}
-		if tokens[i] = e.openToken(brandID, &reports[i]); tokens[i] != nil {
-			e.copies.outdate(k, tokens[i].Version)
+		token := e.openToken(brandID, &reports[i])
+		if token != nil {
+			e.copies.outdate(k, token.Version)
 		}
-		if _, dup := seen[k]; !dup {
-			seen[k] = struct{}{}
-			keys = append(keys, k)
+		s := of[k]
+		if s == nil {
+			s = &share{key: k}
+			of[k], shares = s, append(shares, s)
 		}
+		s.reports, s.tokens, s.answers = append(s.reports, &reports[i]), append(s.tokens, token), append(s.answers, &answers[i])
+	}
+	return shares, nil
+}
+
+// handleMany takes the shares of several people, each a turn of its own.
+func (e *Engine) handleMany(ctx context.Context, shares []*share) error {
+	keys := make([]PersonKey, len(shares))
+	for i, s := range shares {
+		keys[i] = s.key
 	}
 	failed, err := e.together(ctx, keys, func(turns map[PersonKey]*turn) error {
-		for i := range reports {
-			t := turns[owners[reports[i].DeviceID]]
-			if answers[i].Err != nil {
-				continue
-			}
-			if t == nil {
-				answers[i].Err = ErrGone
-				e.owned.Remove(deviceKey{brandID, reports[i].DeviceID})
-				continue
-			}
-			if err := t.do(reportStep(&reports[i], tokens[i], &answers[i])); err != nil {
-				return err
+		for _, s := range shares {
+			if t := turns[s.key]; t != nil {
+				t.attempt(ctx, s.step, func(err error) { s.err = err })
+			} else {
+				s.err = ErrGone
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for i := range reports {
-		if errors.Is(answers[i].Err, ErrGone) {
-			if err := e.finishGiving(ctx, owners[reports[i].DeviceID]); err != nil {
-				e.log.Error("a hand-over between people could not be finished", "brand", brandID, "error", err)
-			}
-		}
-		if err := failed[owners[reports[i].DeviceID]]; err != nil && answers[i].Err == nil {
-			answers[i] = Answer{Err: err}
+	for _, s := range shares {
+		if fault := failed[s.key]; fault != nil && (s.err == nil || errors.Is(s.err, ErrGone)) {
+			s.err = fault
 		}
 	}
-	return answers, nil
+	return nil
 }
 
 // owns tells whether a copy may still be decided on for a device.

@@ -89,6 +89,11 @@ func (e *Engine) becomes(ctx context.Context, d audience.Device, external string
 
 // handOver gives an anonymous person's ledger, coupons and device to a member, in steps of one row each.
 func (e *Engine) handOver(ctx context.Context, d audience.Device, from, to PersonKey) (audience.Device, error) {
+	if _, _, status, err := e.recent(ctx, to, true); err != nil {
+		return d, err
+	} else if status != PersonActive { // being erased: nothing is given to it any more
+		return d, ErrGone
+	}
 	err := e.change(ctx, from, func(t *turn) error {
 		t.leaveEverywhere(presence.PersonChanged, "PERSON_MOVED")
 		t.write.Status, t.write.SuccessorID, t.write.Revoke = PersonGiving, to.PersonID, "moved"
@@ -100,7 +105,11 @@ func (e *Engine) handOver(ctx context.Context, d audience.Device, from, to Perso
 	if err := e.finishGiving(ctx, from); err != nil {
 		return d, err
 	}
-	return e.directory.Device(ctx, d.BrandID, d.ID)
+	d, err = e.directory.Device(ctx, d.BrandID, d.ID)
+	if err == nil && d.PersonID == from.PersonID { // the member was erased under the hand-over
+		err = fmt.Errorf("the member is gone: %w", ErrBusy)
+	}
+	return d, err
 }
 
 // finishTaking completes what others of whom a person has the ledger were cut off in giving.
@@ -109,7 +118,7 @@ func (e *Engine) finishTaking(ctx context.Context, to PersonKey) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	h, err := decodeHot(rows[0].State)
+	h, err := rows[0].hot()
 	if err != nil {
 		return err
 	}
@@ -162,11 +171,15 @@ func (e *Engine) finishGiving(ctx context.Context, from PersonKey) error {
 		return err
 	}
 	to := PersonKey{from.BrandID, rows[0].SuccessorID}
-	given, err := decodeHot(rows[0].State)
+	given, err := rows[0].hot()
 	if err != nil {
 		return err
 	}
-	if err := e.change(ctx, to, func(t *turn) error { t.takeOver(from.PersonID, &given); return nil }); err != nil {
+	err = e.change(ctx, to, func(t *turn) error { t.takeOver(from.PersonID, &given); return nil })
+	if isNotFound(err) {
+		return e.keepOwn(ctx, from)
+	}
+	if err != nil { // ErrGone, while the member is being erased: that erases what was given to it, this person too
 		return err
 	}
 	if err := e.people.MoveCoupons(ctx, from, to.PersonID); err != nil {
@@ -180,6 +193,19 @@ func (e *Engine) finishGiving(ctx context.Context, from PersonKey) error {
 	e.copies.forget(from)
 	return e.changeIn(ctx, from, PersonGiving, func(t *turn) error {
 		t.write.Status, t.write.Revoke = PersonSignpost, "moved"
+		t.dirty = true
+		return nil
+	})
+}
+
+// keepOwn makes a giving person active again whose member was erased meanwhile. Nothing of it can have reached the
+// member: an erasure first forbids the member every write, then erases whoever is giving to it, and takes the member's
+// row away last. Who is found giving after that began to give when nothing could be taken any more, by a login after the
+// erasure was asked for. What this person has is its own, and the device's next login claims the freed id.
+func (e *Engine) keepOwn(ctx context.Context, from PersonKey) error {
+	e.copies.forget(from)
+	return e.changeIn(ctx, from, PersonGiving, func(t *turn) error {
+		t.write.Status, t.write.SuccessorID, t.write.Revoke = PersonActive, uuid.Nil, "moved"
 		t.dirty = true
 		return nil
 	})
@@ -260,14 +286,14 @@ func (e *Engine) Logout(ctx context.Context, brandID, deviceID uuid.UUID) (token
 	return e.mint(d)
 }
 
-// eraseTaken erases the people whose history a person took over: they are the same human being.
-func (e *Engine) eraseTaken(ctx context.Context, brandID uuid.UUID, state []byte) error {
-	h, err := decodeHot(state)
+// eraseTaken erases the people whose history a person took over, or was about to: they are the same human being.
+func (e *Engine) eraseTaken(ctx context.Context, key PersonKey) error {
+	given, err := e.people.GivenTo(ctx, key)
 	if err != nil {
-		return err
+		return fmt.Errorf("people taken over: %w", err)
 	}
-	for _, id := range h.takenFrom {
-		if _, _, err := e.Erase(ctx, brandID, id); err != nil && !isNotFound(err) {
+	for _, id := range given {
+		if _, _, err := e.Erase(ctx, key.BrandID, id); err != nil && !isNotFound(err) {
 			return fmt.Errorf("a person taken over: %w", err)
 		}
 	}
@@ -296,7 +322,7 @@ func (e *Engine) Erase(ctx context.Context, brandID, personID uuid.UUID) (receip
 			return uuid.Nil, time.Time{}, err
 		}
 	}
-	if err := e.eraseTaken(ctx, brandID, rows[0].State); err != nil {
+	if err := e.eraseTaken(ctx, key); err != nil {
 		return uuid.Nil, time.Time{}, err
 	}
 	at = e.clock.Now()

@@ -2,7 +2,13 @@ package engine
 
 import (
 	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -83,15 +89,54 @@ func (e *Engine) tickHeld(ctx context.Context) error {
 	return err
 }
 
-// followCatalogue takes in what changed and ends the visits of fences that changed or went.
+// maxUnended bounds the changed fences whose visits are still to be ended. There is one a fence at most.
+const maxUnended = 100_000
+
+// unended are changed fences whose visits are still to be ended.
+type unended struct {
+	mu      sync.Mutex
+	changes map[uuid.UUID]fenceChange // by fence
+}
+
+// followCatalogue takes in what changed and ends the visits of fences that changed or went. What could not be ended is
+// tried again in every round.
 func (e *Engine) followCatalogue(ctx context.Context) error {
 	ended, err := e.catalogue.refresh(ctx)
-	for _, change := range ended {
-		if err := e.endVisitsOf(ctx, change); err != nil {
-			e.log.Error("visits of a changed fence could not be ended", "brand", change.brandID, "fence", change.fenceID, "error", err)
+	for _, change := range e.unended.with(ended, e.log) {
+		if fault := e.endVisitsOf(ctx, change); fault != nil {
+			e.log.Error("visits of a changed fence could not be ended", "brand", change.brandID, "fence", change.fenceID, "error", fault)
+			continue
 		}
+		e.unended.done(change)
 	}
 	return err
+}
+
+// with adds changes and lists all that are to be done.
+func (u *unended) with(more []fenceChange, log *slog.Logger) []fenceChange {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, c := range more {
+		if _, known := u.changes[c.fenceID]; !known && len(u.changes) >= maxUnended {
+			// A ping ends the visit of a fence that went, and judges by the new shape of one that changed.
+			log.Error("too many changed fences: open visits are left to the next pings", "brand", c.brandID, "fence", c.fenceID)
+			continue
+		}
+		if u.changes == nil {
+			u.changes = map[uuid.UUID]fenceChange{}
+		}
+		u.changes[c.fenceID] = c
+	}
+	return slices.Collect(maps.Values(u.changes))
+}
+
+// done forgets a change, unless the fence has changed again.
+func (u *unended) done(c fenceChange) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.changes[c.fenceID] == c {
+		delete(u.changes, c.fenceID)
+	}
 }
 
 // revocationOverlap is how far back revocations are read again: one becomes visible when its statement commits, which

@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,8 +17,11 @@ import (
 // person is a node's copy of one person's row. It is used under its lock only; whoever holds the lock decides.
 type person struct {
 	mu       sync.Mutex
+	folds    folds
+	newest   atomic.Int64 // a version of the row that is known to exist
 	key      PersonKey
 	loaded   bool
+	fault    error // why the row could not be taken in when it was last read; nil: it could, or there is none
 	loadedAt time.Time
 	// dueWritten is when the row's state says that the person is due: what the row itself says is no later.
 	dueWritten time.Time

@@ -69,9 +69,10 @@ func (r *reporting) run() error {
 	}
 	repeatsUpTo := r.repeats()
 	r.tick(r.device, r.now, r.answer)
-	if err := r.decideTimed(time.UnixMilli(r.now).UTC(), r.answer); err != nil {
-		return err
+	if gate == "" { // else the visit is told, but nothing comes of it: no ping is looked at now either
+		r.moments = r.timed
 	}
+	r.timed = nil
 	for place, i := range r.order() {
 		ping := &r.report.Pings[i]
 		verdict, late := r.refuse(ping), false
@@ -81,6 +82,8 @@ func (r *reporting) run() error {
 			verdict = Repeated
 		case gate != "":
 			verdict = gate
+		case r.p.profile.WasPaused(time.UnixMilli(r.observed(ping))):
+			verdict = Verdict(campaign.LocationPaused)
 		default:
 			verdict, late = r.take(ping)
 		}
@@ -149,9 +152,12 @@ func (r *reporting) refuse(p *Ping) Verdict {
 	return Taken
 }
 
+// observed is when a ping was observed, by engine time, Unix ms.
+func (r *reporting) observed(p *Ping) int64 { return min(p.At+r.correction, r.now) }
+
 // take puts one ping through record, sensitive place, index and presence.
 func (r *reporting) take(p *Ping) (verdict Verdict, late bool) {
-	at := min(p.At+r.correction, r.now)
+	at := r.observed(p)
 	r.writeRecord()
 	if r.isSensitive(p) {
 		r.endAll(r.device, at, presence.SensitivePlace, r.answer)
@@ -187,8 +193,8 @@ func verdictOf(refusal presence.Refusal) Verdict {
 	}
 }
 
-// match collects the fences that this ping must be judged against: those that contain it, and those the device is
-// inside or about to enter.
+// match collects the fences that this ping must be judged against: those that contain it, those the device is
+// inside or about to enter, and those it may be closing in on.
 func (r *reporting) match(p *Ping) {
 	r.fences = r.device.follower.Match(r.v.fences, p.Place, r.fences[:0])
 	r.candidates = r.candidates[:0]
@@ -203,9 +209,10 @@ func (r *reporting) match(p *Ping) {
 		if f, ok := r.v.fences.Fence(id); ok {
 			r.candidates = append(r.candidates, r.candidate(f, p.Place, false))
 		} else {
-			r.end(r.device, id, min(p.At+r.correction, r.now), presence.FenceDeleted, r.answer)
+			r.end(r.device, id, r.observed(p), presence.FenceDeleted, r.answer)
 		}
 	}
+	r.matchApproach(p)
 }
 
 func (r *reporting) candidate(f *index.Fence, place geo.Point, inside bool) presence.Candidate {
@@ -214,7 +221,7 @@ func (r *reporting) candidate(f *index.Fence, place geo.Point, inside bool) pres
 	if s := r.device.stay(f.ID); s != nil {
 		c.Rules = fv.rulesAt(s)
 	}
-	if fv.rules.Policy != presence.Exact {
+	if fv.rules.Policy != presence.Exact || fv.approaches() {
 		c.Gap = f.Shape.Gap(place)
 	}
 	return c

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestManyNodesAreAsOne(t *testing.T) {
 	for _, x := range []*world{w, twin} {
 		x.open(4, 60, nil)
 		x.run(latte(true, stock))
-		x.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kind = presence.Exited }))
+		x.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []presence.Kind{presence.Exited} }))
 	}
 	f := &faulty{Store: w.store}
 	lose := 0.0
@@ -74,7 +75,8 @@ func TestManyNodesAreAsOne(t *testing.T) {
 
 	var acknowledged, expected []change
 	lose = 0.12
-	for range 250 {
+	rounds := large(100, 1000)
+	for range rounds {
 		step := time.Duration(rnd.IntN(120)) * time.Second
 		w.pass(step)
 		twin.pass(step)
@@ -105,8 +107,16 @@ func TestManyNodesAreAsOne(t *testing.T) {
 		}
 	}
 	require.Equal(t, expected, acknowledged)
-	require.Greater(t, len(acknowledged), 100)
+	require.Greater(t, len(acknowledged), rounds*2/5)
 	w.holds(t, acknowledged)
+}
+
+// large is a size for a random test: the small one, or with WANTGO_LARGE_TESTS set the large one.
+func large(small, large int) int {
+	if os.Getenv("WANTGO_LARGE_TESTS") != "" {
+		return large
+	}
+	return small
 }
 
 // single keeps the order in which faults are drawn the same for a seed.

@@ -40,10 +40,13 @@ func (e *Engine) Register(ctx context.Context, r NewDevice) (Registered, error) 
 	return all[0], nil
 }
 
-// RegisterAll is Register for many devices, in one go.
+// RegisterAll is Register for many devices, in one go. A device that comes with an own id becomes that person's: of the
+// person who has the id already, whose profile and consents then stand as they are, or else of its new person, which
+// gets the id. A device that exists keeps a member it belongs to, and joins where it has an anonymous person. It is safe
+// to repeat.
 func (e *Engine) RegisterAll(ctx context.Context, news []NewDevice) ([]Registered, error) {
 	now := e.clock.Now()
-	regs := make([]Registration, len(news))
+	regs, joins := make([]Registration, len(news)), make([]bool, len(news))
 	for i, n := range news {
 		d := n.Device
 		d.ID, d.PersonID, d.BrandID, d.LastSeenAt, d.TokenSerial = newRandomID(), newRandomID(), n.BrandID, now, 1
@@ -58,6 +61,9 @@ func (e *Engine) RegisterAll(ctx context.Context, news []NewDevice) ([]Registere
 			return nil, err
 		}
 		regs[i] = Registration{Device: d, Profile: p, Consents: n.Consents, State: state, MinWriter: stateMinWriter}
+		if joins[i], err = e.ofHolder(ctx, &regs[i], n.PersonExternalID); err != nil {
+			return nil, err
+		}
 	}
 	devices, existing, err := e.directory.Register(ctx, regs)
 	if err != nil {
@@ -65,19 +71,64 @@ func (e *Engine) RegisterAll(ctx context.Context, news []NewDevice) ([]Registere
 	}
 	out := make([]Registered, len(devices))
 	for i, d := range devices {
+		if external := news[i].PersonExternalID; external != "" {
+			if d, err = e.takeName(ctx, d, external, !existing[i] && !joins[i]); err != nil {
+				return nil, err
+			}
+		}
 		token, expires, err := e.mint(d)
 		if err != nil {
 			return nil, err
 		}
 		e.remember(d)
 		out[i] = Registered{d, token, expires, existing[i]}
-		if news[i].PersonExternalID != "" && !existing[i] {
-			if err := e.bind(ctx, PersonKey{d.BrandID, d.PersonID}, news[i].PersonExternalID); err != nil {
-				return nil, err
-			}
-		}
 	}
 	return out, nil
+}
+
+// ofHolder makes a registration one of a further device for the person who has an own id already. Then there is no new
+// person that could be left without the id.
+func (e *Engine) ofHolder(ctx context.Context, r *Registration, external string) (joins bool, err error) {
+	if external == "" {
+		return false, nil
+	}
+	holder, err := e.directory.PersonByExternalID(ctx, r.Device.BrandID, external)
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, _, status, err := e.recent(ctx, PersonKey{r.Device.BrandID, holder}, true)
+	if err != nil {
+		return false, err
+	}
+	if status != PersonActive {
+		return false, ErrGone
+	}
+	r.Device.PersonID, r.Consents = holder, nil
+	return true, nil
+}
+
+// takeName makes a registered device that of the person with an own id, from wherever an earlier call was cut off.
+func (e *Engine) takeName(ctx context.Context, d audience.Device, external string, fresh bool) (audience.Device, error) {
+	own := PersonKey{d.BrandID, d.PersonID}
+	if fresh {
+		if err := e.bind(ctx, own, external); !errors.Is(err, ErrAlreadyExists) {
+			return d, err
+		}
+		return e.becomes(ctx, d, external)
+	}
+	profile, _, _, err := e.recent(ctx, own, true)
+	switch {
+	case err != nil:
+		return d, err
+	case profile.ExternalID == external:
+		return d, e.announceDevice(ctx, own)
+	case profile.ExternalID != "": // another member's, which only its owner's login changes
+		return d, nil
+	}
+	return e.becomes(ctx, d, external)
 }
 
 // bind gives a person the brand's own id.

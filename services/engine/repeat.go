@@ -9,10 +9,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/campaign"
 )
 
-// answerAgain gives pings that were decided before the answer they had: their transitions, and what they won.
+// answerAgain gives pings that were decided before the answer they had: their transitions, those of timers that fell due
+// with them, and what they won. Where only timers brought something about, no ping is known again: no fact says which
+// report they fell due with.
 func (r *reporting) answerAgain(upTo int) error {
 	var pings []uuid.UUID
 	for _, i := range r.order()[:upTo+1] {
@@ -40,31 +43,61 @@ func (r *reporting) answerAgain(upTo int) error {
 		if traces[i].Reason != string(campaign.Won) || traces[i].Channel != campaign.ChannelInApp {
 			continue
 		}
-		if err := r.offerAgain(&traces[i]); err != nil {
+		if err := r.offerAgain(&traces[i], places); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *reporting) offerAgain(won *Trace) error {
+func (r *reporting) offerAgain(won *Trace, places []Place) error {
 	deliveries, err := r.e.people.Deliveries(r.ctx, r.p.key, []uuid.UUID{won.NotificationID})
 	if err != nil {
 		return fmt.Errorf("deliveries of a repeated ping: %w", err)
 	}
 	offer := OfferAnswer{NotificationID: won.NotificationID, CampaignID: won.CampaignID, CouponID: won.CouponID}
-	if len(deliveries) > 0 {
-		offer.fill(&deliveries[0].Notification)
-	}
+	var coupon *campaign.Coupon
 	if won.CouponID != uuid.Nil {
 		c, err := r.e.people.Coupon(r.ctx, r.p.key, won.CouponID)
 		if err != nil {
 			return fmt.Errorf("coupon of a repeated ping: %w", err)
 		}
-		offer.Code, offer.ExpiresAt = c.Code, c.ExpiresAt
+		offer.Code, offer.ExpiresAt, coupon = c.Code, c.ExpiresAt, &c
+	}
+	if len(deliveries) > 0 {
+		offer.fill(&deliveries[0].Notification)
+	} else {
+		r.renderAgain(&offer, won, coupon, places)
 	}
 	r.answer.Offers = append(r.answer.Offers, offer)
 	return nil
+}
+
+// renderAgain writes an offer's text anew: without a delivery nothing keeps it, because it may name the store, and what
+// is kept of a decision says no place. A campaign that was deleted meanwhile leaves the offer without a text.
+func (r *reporting) renderAgain(offer *OfferAnswer, won *Trace, coupon *campaign.Coupon, places []Place) {
+	c, err := r.e.Campaign(r.p.key.BrandID, won.CampaignID)
+	if err != nil {
+		return
+	}
+	locale := r.p.profile.Locale
+	if i := slices.IndexFunc(r.p.devices, func(d audience.Device) bool { return d.ID == won.DeviceID }); i >= 0 {
+		locale = cmp.Or(locale, r.p.devices[i].Locale)
+	}
+	scene := campaign.Scene{Campaign: c, Brand: r.v.brand, Coupon: coupon, Locale: locale, Now: won.At}
+	zone := r.v.brand.Settings.TimeZone
+	if i := slices.IndexFunc(places, func(p Place) bool { return p.ID == won.MomentID }); i >= 0 {
+		if f, ok := r.v.fences.Fence(places[i].FenceID); ok {
+			scene.Store = f.Value.(*fenceView).store
+		}
+	}
+	if scene.Store != nil {
+		zone = cmp.Or(scene.Store.TimeZone, zone)
+	}
+	scene.Zone = r.p.zone(zone)
+	if text, _, err := campaign.Render(scene); err == nil {
+		offer.Title, offer.Body, offer.DeepLink, offer.ImageURL = text.Title, text.Body, c.DeepLink, c.ImageURL
+	}
 }
 
 func (a *OfferAnswer) fill(n *pusher.Notification) {

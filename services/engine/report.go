@@ -30,6 +30,11 @@ type Report struct {
 	Received   time.Time // engine time
 	// Import marks a trusted backend's report: every ping is a chance of its own instead of the report as a whole.
 	Import bool
+	// Slots is how many fences the phone can watch, up to MaxSlots; 0: it wants no safe zone. ZoneVersion is the Version
+	// of the zone it holds; empty: none. WantZone asks for a zone even if its own still holds.
+	Slots       int
+	ZoneVersion []byte
+	WantZone    bool
 }
 
 // Verdict says what became of one ping.
@@ -92,6 +97,8 @@ type Answer struct {
 	// NextReport is how soon the phone is asked to report again.
 	NextReport time.Duration
 	Token      []byte
+	// Zone replaces the phone's; nil: it wants none, has one that still holds, or no ping was used.
+	Zone *ZoneAnswer
 	// Err refuses the report as a whole: ErrNotFound (unknown device), ErrGone (person erased or moved).
 	Err error
 }

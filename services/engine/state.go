@@ -64,6 +64,9 @@ func (d *deviceState) message() *statev1.DeviceState {
 			ConfirmedMs: s.Confirmed, DwellAtMs: s.DwellAt, Dwelled: s.Dwelled, Quiet: s.Quiet,
 		})
 	}
+	for _, a := range w.Approaches {
+		m.Approaches = append(m.Approaches, &statev1.Approach{FenceId: bytesOf(uuid.UUID(a.Fence)), AtMs: a.At, Told: a.Told})
+	}
 	for _, id := range d.recent {
 		m.RecentPingIds = append(m.RecentPingIds, id[:]...)
 	}
@@ -121,6 +124,9 @@ func deviceFrom(m *statev1.DeviceState) *deviceState {
 			Fence: presence.ID(idFrom(s.FenceId)), Since: s.SinceMs, By: presence.ID(idFrom(s.ByPingId)),
 			Confirmed: s.ConfirmedMs, DwellAt: s.DwellAtMs, Dwelled: s.Dwelled, Quiet: s.Quiet,
 		})
+	}
+	for _, a := range m.Approaches {
+		d.presence.Approaches = append(d.presence.Approaches, presence.Approach{Fence: presence.ID(idFrom(a.FenceId)), At: a.AtMs, Told: a.Told})
 	}
 	for b := m.RecentPingIds; len(b) >= 16; b = b[16:] {
 		d.recent = append(d.recent, idFrom(b[:16]))

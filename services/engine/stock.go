@@ -166,6 +166,6 @@ func (v stockView) Take(offer uuid.UUID) (block uuid.UUID, ok, known bool) {
 		return uuid.Nil, false, known
 	}
 	b.left--
-	v.t.taken = append(v.t.taken, stockTake{offer, b.id})
+	v.t.stock = append(v.t.stock, stockTake{offer, b.id})
 	return b.id, true, true
 }

@@ -49,7 +49,8 @@ type People interface {
 	// Inside returns people with an open visit of a fence, after a cursor (zero: from the start), person order.
 	Inside(ctx context.Context, brandID, fenceID, after uuid.UUID, limit int) ([]PersonKey, error)
 
-	// FactsOf returns the places that pings brought about, while they are kept, and the traces of their moments.
+	// FactsOf returns the places that pings brought about, those of the device's timers that were written with them, while
+	// they are kept, and the traces of their moments.
 	FactsOf(ctx context.Context, key PersonKey, pings []uuid.UUID) ([]Place, []Trace, error)
 	Coupons(ctx context.Context, key PersonKey, onlyLive bool, now time.Time, limit int) ([]campaign.Coupon, error)
 	Coupon(ctx context.Context, key PersonKey, id uuid.UUID) (campaign.Coupon, error)
@@ -60,6 +61,8 @@ type People interface {
 	PersonOfDelivery(ctx context.Context, brandID, notification, delivery uuid.UUID) (uuid.UUID, error)
 	LocationUses(ctx context.Context, key PersonKey, from, to time.Time, limit int) ([]LocationUse, error)
 	Consents(ctx context.Context, key PersonKey) ([]audience.ConsentEvent, error)
+	// GivenTo returns the people that handed over to a person, or are about to: those whose SuccessorID it is.
+	GivenTo(ctx context.Context, key PersonKey) ([]uuid.UUID, error)
 	// Erase removes every row of a person but a tombstone with the receipt. The row must be in PersonErasing.
 	Erase(ctx context.Context, key PersonKey, receipt uuid.UUID, at time.Time) error
 	// MoveCoupons copies the coupons of a giving person to its successor; repeating it changes nothing.

@@ -3,6 +3,7 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -156,6 +157,7 @@ func (e *Engine) elapse(ctx context.Context, keys []PersonKey, to time.Time, swe
 	var all []Elapsed
 	for _, k := range keys {
 		switch {
+		case errors.Is(failed[k], ErrNewerState): // a node of that release acts on it
 		case failed[k] != nil:
 			e.timers.hold(k, to.Add(time.Second))
 			e.log.Error("timers of a person could not be written", "brand", k.BrandID, "person", k.PersonID, "error", failed[k])

@@ -16,12 +16,20 @@ const maxTries = 500
 // ErrBusy is answered when a person's row kept moving on under every try.
 var ErrBusy = errors.New("the person's row is contended; try again")
 
+// ErrNewerState is answered where a person's state was written by a newer release than this node runs: another node can
+// serve the person, and this one can once it is upgraded.
+var ErrNewerState = errors.New("the person's state is of a newer release: try another node")
+
+// ErrUnreadable is answered where what is stored of a person makes no sense.
+var ErrUnreadable = errors.New("the person's state cannot be read")
+
 // ErrGone is answered for a person that is being erased, was erased, or handed over to another.
 var ErrGone = errors.New("the person is gone")
 
 // together opens a turn for each of some people of one brand, runs work on them, and commits what they want to
 // write. Locks are taken in key order, so two calls never wait for each other in a circle. People that do not
-// exist have no turn. An error of one person's commit is reported for that person; the others are unaffected.
+// exist have no turn, nor have those whose row cannot be taken in: these are among the failed. An error of one person's
+// commit is reported for that person; the others are unaffected.
 func (e *Engine) together(ctx context.Context, keys []PersonKey, work func(turns map[PersonKey]*turn) error) (failed map[PersonKey]error, err error) {
 	people, unlock, err := e.hold(ctx, keys)
 	if err != nil {
@@ -29,7 +37,12 @@ func (e *Engine) together(ctx context.Context, keys []PersonKey, work func(turns
 	}
 	defer unlock()
 	turns := make(map[PersonKey]*turn, len(people))
+	failed = map[PersonKey]error{}
 	for _, p := range people {
+		if !p.loaded {
+			failed[p.key] = p.fault
+			continue
+		}
 		v := e.catalogue.view(p.key.BrandID)
 		if v == nil {
 			return nil, fmt.Errorf("brand %s: %w", p.key.BrandID, ErrNotFound)
@@ -42,10 +55,11 @@ func (e *Engine) together(ctx context.Context, keys []PersonKey, work func(turns
 		}
 		return nil, err
 	}
-	return e.commitAll(ctx, turns), nil
+	e.commitAll(turns, failed)
+	return failed, nil
 }
 
-// hold locks and loads the copies of some people.
+// hold locks and loads the copies of some people. One that is not loaded has a fault.
 func (e *Engine) hold(ctx context.Context, keys []PersonKey) (people []*person, unlock func(), err error) {
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, compareKeys)
@@ -61,7 +75,7 @@ func (e *Engine) hold(ctx context.Context, keys []PersonKey) (people []*person, 
 		p := e.copies.get(k)
 		p.mu.Lock()
 		held = append(held, p)
-		if !p.loaded {
+		if p.loaded = p.loaded && p.version >= p.newest.Load(); !p.loaded {
 			missing = append(missing, k)
 		}
 	}
@@ -70,7 +84,7 @@ func (e *Engine) hold(ctx context.Context, keys []PersonKey) (people []*person, 
 		return nil, nil, err
 	}
 	for _, p := range held {
-		if p.loaded {
+		if p.loaded || p.fault != nil {
 			people = append(people, p)
 		}
 	}
@@ -100,16 +114,16 @@ func (e *Engine) load(ctx context.Context, held []*person, missing []PersonKey) 
 	now := e.clock.Now()
 	for _, p := range held {
 		row := byKey[p.key]
-		if p.loaded || row == nil {
+		if p.loaded {
 			continue
 		}
-		fresh, err := decodeHot(row.State)
+		if p.fault = nil; row == nil {
+			continue
+		}
+		fresh, err := row.hot()
 		if err != nil {
-			e.log.Error("a person's state cannot be read", "brand", p.key.BrandID, "person", p.key.PersonID, "error", err)
-			continue
-		}
-		if row.MinWriter > stateMinWriter {
-			e.log.Error("a person's state is of a newer release: this node must not write it", "brand", p.key.BrandID, "person", p.key.PersonID)
+			e.log.Error("a person's row cannot be taken in", "brand", p.key.BrandID, "person", p.key.PersonID, "error", err)
+			p.fault = err
 			continue
 		}
 		carried := p.hot
@@ -120,6 +134,21 @@ func (e *Engine) load(ctx context.Context, held []*person, missing []PersonKey) 
 		e.holdTimer(p)
 	}
 	return nil
+}
+
+// hot reads a row's state: ErrNewerState or ErrUnreadable where this node cannot.
+func (r *PersonRow) hot() (hot, error) {
+	if r.MinWriter > stateMinWriter {
+		return hot{}, ErrNewerState
+	}
+	if r.Fault != nil {
+		return hot{}, fmt.Errorf("%w: %w", ErrUnreadable, r.Fault)
+	}
+	h, err := decodeHot(r.State)
+	if err != nil {
+		return hot{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	return h, nil
 }
 
 // keepCarried takes over what only memory knows from an older copy of the same person. Where the row has heard a
@@ -141,8 +170,7 @@ func (h *hot) keepCarried(old *hot) {
 }
 
 // commitAll submits every turn that has something to write and takes the losers again until they win or give up.
-func (e *Engine) commitAll(ctx context.Context, turns map[PersonKey]*turn) map[PersonKey]error {
-	failed := map[PersonKey]error{}
+func (e *Engine) commitAll(turns map[PersonKey]*turn, failed map[PersonKey]error) {
 	waiting := make([]*turn, 0, len(turns))
 	for _, t := range turns {
 		if t.dirty {
@@ -150,18 +178,17 @@ func (e *Engine) commitAll(ctx context.Context, turns map[PersonKey]*turn) map[P
 		}
 	}
 	for try := 0; len(waiting) > 0; try++ {
-		waiting = e.commitOnce(ctx, waiting, try, failed)
+		waiting = e.commitOnce(waiting, try, failed)
 	}
-	return failed
 }
 
 // commitOnce sends one round and returns the turns to be sent again.
-func (e *Engine) commitOnce(ctx context.Context, turns []*turn, try int, failed map[PersonKey]error) (again []*turn) {
+func (e *Engine) commitOnce(turns []*turn, try int, failed map[PersonKey]error) (again []*turn) {
 	results := make([]<-chan writeResult, len(turns))
 	for i, t := range turns {
 		err := t.seal(e.clock.Now())
 		if err == nil {
-			results[i], err = e.committer.submit(ctx, &t.write)
+			results[i], err = e.committer.submit(t.ctx, &t.write)
 		}
 		if err != nil {
 			t.fail(failed, err)
@@ -191,7 +218,7 @@ func (e *Engine) commitOnce(ctx context.Context, turns []*turn, try int, failed 
 // took is not given back, because the coupon may exist: reclaiming the block counts what was issued.
 func (t *turn) fail(failed map[PersonKey]error, err error) {
 	failed[t.p.key] = err
-	t.taken = nil
+	t.stock = nil
 	t.rollback()
 	t.p.loaded = false
 	t.e.metrics.turnFailed()
@@ -210,18 +237,18 @@ func (t *turn) retake(try int, failed map[PersonKey]error) bool {
 	case err != nil:
 		failed[t.p.key] = err
 		return false
+	case t.p.fault != nil:
+		failed[t.p.key] = t.p.fault
+		return false
 	case !t.p.loaded:
 		failed[t.p.key] = ErrGone
 		return false
 	}
-	t.undo.states = t.undo.states[:0]
 	t.begin()
-	for _, s := range t.steps {
-		if err := s(t); err != nil {
-			failed[t.p.key] = err
-			t.rollback()
-			return false
-		}
+	if err := t.again(len(t.steps)); err != nil {
+		failed[t.p.key] = err
+		t.rollback()
+		return false
 	}
 	return t.dirty
 }

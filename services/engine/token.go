@@ -36,13 +36,17 @@ func (e *Engine) openToken(brandID uuid.UUID, report *Report) *statev1.Token {
 
 // takeToken gives the device's state what the phone brought back, when that is newer than what this node carries: the
 // phone was served elsewhere meanwhile, or this node was started since. A token from before the row's last word on
-// the device is too old: its evidence may be about an entry that has been told, or its positions from before a pause.
+// the device is too old: its evidence may be about an entry that has been told, or its positions from before a pause. So is
+// one about other stays than the row's: a visit may have been ended elsewhere for a reason of ours.
 func (r *reporting) takeToken() {
 	if r.token == nil {
 		return
 	}
 	p := &r.device.presence
 	if _, at, ok := p.Last(); ok && max(at, p.LastHeard) >= r.token.ObservedMs {
+		return
+	}
+	if r.token.StaysRevision != p.Revision {
 		return
 	}
 	if r.token.Version < r.p.version && r.token.ObservedMs <= max(p.ClosedAt, r.device.heardWritten-1) {
@@ -67,7 +71,7 @@ func (r *reporting) sealToken() ([]byte, error) {
 	}
 	plain, err := proto.Marshal(&statev1.Token{
 		DeviceId: bytesOf(r.device.id), Version: version, Epoch: r.e.Epoch(), ObservedMs: max(at, r.device.presence.LastHeard),
-		Carried: r.device.presence.MarshalCarried(),
+		Carried: r.device.presence.MarshalCarried(), StaysRevision: r.device.presence.Revision,
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,12 +19,12 @@ type turn struct {
 	ctx   context.Context
 	p     *person
 	v     *view
-	steps []step
+	steps []taken
 	write PersonWrite
 	dirty bool
 	begun time.Duration // the dispatcher's monotonic clock when the write was handed over
 	undo  undo
-	taken []stockTake
+	stock []stockTake
 	timed []campaign.Moment // moments of timers, not yet decided
 	// scratch of one ping
 	fences      []*index.Fence
@@ -34,6 +35,13 @@ type turn struct {
 
 // step is one input of a turn, kept so that a turn that lost its race can be taken again on the new row.
 type step func(t *turn) error
+
+// taken is a step of a turn and whom its failing concerns.
+type taken struct {
+	ctx    context.Context
+	step   step
+	failed func(error) // nil: a step that fails ends the whole turn
+}
 
 // undo is the person's copy as it was before the turn.
 type undo struct {
@@ -62,13 +70,59 @@ func (t *turn) begin() {
 	t.undo = undo{hot: t.p.hot, states: t.undo.states[:0]}
 	t.write = PersonWrite{Key: t.p.key, Version: t.p.version, Status: t.p.status, SuccessorID: t.p.successor}
 	t.dirty = false
-	t.taken = nil
+	t.stock, t.timed = nil, nil
 }
 
-// do takes a step and keeps it for another try.
+// do takes a step and keeps it for another try. Its error ends the turn.
 func (t *turn) do(s step) error {
-	t.steps = append(t.steps, s)
+	t.steps = append(t.steps, taken{t.ctx, s, nil})
 	return s(t)
+}
+
+// attempt takes a step of a caller of its own: should it fail, now or at another try, failed is told, and the turn is
+// as if the step had never been in it.
+func (t *turn) attempt(ctx context.Context, s step, failed func(error)) {
+	one := taken{ctx, s, failed}
+	t.steps = append(t.steps, one)
+	if err := t.run(one); err != nil {
+		t.without(len(t.steps)-1, err)
+	}
+}
+
+// run takes a step under its caller's context.
+func (t *turn) run(s taken) error {
+	shared := t.ctx
+	defer func() { t.ctx = shared }()
+	t.ctx = s.ctx
+	return s.step(t)
+}
+
+// without leaves a failed step out and takes those before it again, on the row as it was.
+func (t *turn) without(i int, err error) {
+	t.steps[i].failed(err)
+	t.steps = slices.Delete(t.steps, i, i+1)
+	t.rollback()
+	t.begin()
+	_ = t.again(i) // what is before was attempted too
+}
+
+// again takes the first n steps once more. The error is of one that ends the turn.
+func (t *turn) again(n int) error {
+	for i := 0; i < n; i++ {
+		err := t.run(t.steps[i])
+		if err == nil {
+			continue
+		}
+		if t.steps[i].failed == nil {
+			return err
+		}
+		t.steps[i].failed(err)
+		t.steps = slices.Delete(t.steps, i, i+1)
+		t.rollback()
+		t.begin()
+		i, n = -1, n-1
+	}
+	return nil
 }
 
 // touch saves a device's state before the first change of the turn.
@@ -88,13 +142,13 @@ func (t *turn) rollback() {
 		s.device.presence, s.device.recent = s.presence, s.recent
 		s.device.follower = index.Follower{}
 	}
-	t.e.stock.giveBack(t.taken)
+	t.e.stock.giveBack(t.stock)
 }
 
 // seal finishes the write: state, due time and a write id of its own.
 func (t *turn) seal(now time.Time) error {
 	t.p.hot.compact(now, t.p.zone(t.v.brand.Settings.TimeZone))
-	state, err := t.p.hot.encode()
+	state, err := t.fit(now)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,10 @@ type view struct {
 	fences    *index.Snapshot // every Fence.Value is a *fenceView
 	sensitive *index.Snapshot
 	campaigns *campaign.Index
+	search    *searchIndex
+	// approachLookout and approachReach, metres, are the widest of any fence; 0: none asks for approaches.
+	approachLookout, approachReach float64
+	edges                          nextEdges
 }
 
 // fenceView is a fence with what decisions need beside its shape.
@@ -50,11 +54,11 @@ func sameShape(a, b *store.Fence) bool {
 // changesDwell tells whether a campaign's change may change dwell times of fences. Compiling all fences again is
 // the simple, seldom paid answer.
 func (t *brandTables) changesDwell(c *campaign.Campaign) bool {
-	return c.Trigger.Kind == presence.Dwelled
+	return c.Trigger.On(presence.Dwelled)
 }
 
 func (t *brandTables) compile(whole bool, touched []uuid.UUID, campaigns bool) (*view, error) {
-	v := &view{version: t.version, brand: t.brand}
+	v := &view{version: t.version, brand: t.brand, search: t.search}
 	old := t.view.Load()
 	if old == nil || campaigns {
 		v.campaigns = campaign.NewIndex(t.campaignList())
@@ -103,6 +107,7 @@ func (t *brandTables) compileAll(v *view) error {
 func (t *brandTables) compileSome(v, old *view, touched []uuid.UUID) error {
 	var open, sensitive []*index.Fence
 	var goneOpen, goneSensitive []index.ID
+	v.approachLookout, v.approachReach = old.approachLookout, old.approachReach
 	for _, id := range touched {
 		f := t.fences[id]
 		switch {
@@ -153,6 +158,7 @@ func (t *brandTables) indexed(v *view, f *store.Fence) *index.Fence {
 		further.Dwell = d
 		fv.later = append(fv.later, further)
 	}
+	v.approachable(&fv.rules)
 	return &index.Fence{ID: f.ID, Shape: f.Shape(), Value: fv}
 }
 

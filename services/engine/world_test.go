@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math"
@@ -30,7 +31,14 @@ import (
 	"github.com/wantgo/wantgo/services/store"
 )
 
-func TestMain(m *testing.M) { postgrestest.Main(m) }
+// Tests wait for the disk more than they compute: more of them than there are processors run at once, unless -parallel
+// says otherwise.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	postgrestest.Main(m)
+}
 
 // noon is a Wednesday, 12:00 in Seoul.
 var noon = time.Date(2026, 5, 13, 3, 0, 0, 0, time.UTC)
@@ -154,7 +162,7 @@ func (w *world) write(cw engine.CatalogueWrite) {
 func latte(offer bool, change func(*campaign.Campaign)) campaign.Campaign {
 	c := campaign.Campaign{
 		ID: uuid.New(), ExternalID: "c-" + uuid.NewString(), Name: "Latte", State: campaign.Live, Category: campaign.Ad,
-		Trigger: campaign.Trigger{Kind: presence.Entered, Purposes: []store.Purpose{store.Visit, store.Near}},
+		Trigger: campaign.Trigger{Kinds: []presence.Kind{presence.Entered}, Purposes: []store.Purpose{store.Visit, store.Near}},
 		Texts:   map[string]campaign.Text{"ko": {Title: "오늘만", Body: "{store}에서"}, "en": {Title: "Today", Body: "At {store}"}},
 	}
 	if offer {

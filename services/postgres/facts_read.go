@@ -185,7 +185,11 @@ func (s *Store) FactsOf(ctx context.Context, key engine.PersonKey, pings []uuid.
 	if len(pings) == 0 {
 		return nil, nil, nil
 	}
-	rows, err := s.pool.Query(ctx, `SELECT `+placeColumns+` FROM place p WHERE p.person_id = $1 AND p.brand_id = $2 AND p.ping_id = ANY($3) ORDER BY p.id`,
+	// Facts of one report have ids of one millisecond, the first 13 characters of a UUIDv7.
+	rows, err := s.pool.Query(ctx, `SELECT `+placeColumns+` FROM place p WHERE p.person_id = $1 AND p.brand_id = $2 AND (p.ping_id = ANY($3)
+			OR p.ping_id IS NULL AND p.reason IN ('silence', 'time_passed') AND EXISTS (SELECT FROM place o WHERE o.person_id = $1 AND o.brand_id = $2
+				AND o.ping_id = ANY($3) AND o.device_id = p.device_id AND left(o.id::text, 13) = left(p.id::text, 13)))
+		ORDER BY p.id`,
 		key.PersonID, key.BrandID, pings)
 	if err != nil {
 		return nil, nil, fmt.Errorf("facts of pings: %w", err)

@@ -107,7 +107,8 @@ func TestFirstIDOrdersLikeUUIDv7(t *testing.T) {
 
 func TestNamesOfTransitions(t *testing.T) {
 	require.Equal(t, presence.Dwelled, postgres.KindByName["dwelled"])
-	require.Len(t, postgres.KindByName, 3)
+	require.Len(t, postgres.KindByName, 4)
+	require.Equal(t, presence.Approached, postgres.KindByName["approached"])
 	require.Equal(t, presence.Silence, postgres.ReasonByName["silence"])
 	require.Contains(t, postgres.ReasonByName, presence.RecordMissing.String())
 }

@@ -13,13 +13,14 @@ import (
 )
 
 const deliveryColumns = `d.id, d.brand_id, d.person_id, d.device_id, d.campaign_id, d.decision_id, d.notification, d.provider, d.high_priority,
-	d.created_at, d.not_before, d.deadline, d.state, d.attempt, d.lease_node, d.lease_until, d.unsure`
+	d.created_at, d.not_before, d.deadline, d.state, d.attempt, d.lease_node, d.lease_until, d.unsure,
+	coalesce(d.code, '')`
 
 func scanDelivery(row pgx.CollectableRow) (d pusher.Delivery, err error) {
 	var notification []byte
 	var lease timeOrZero
 	err = row.Scan(&d.ID, &d.BrandID, &d.PersonID, &d.DeviceID, uuidOrZero{&d.CampaignID}, uuidOrZero{&d.DecisionID}, &notification, &d.Provider,
-		&d.HighPriority, &d.CreatedAt, &d.NotBefore, &d.Deadline, &d.State, &d.Attempt, uuidOrZero{&d.LeaseNode}, &lease, &d.Unsure)
+		&d.HighPriority, &d.CreatedAt, &d.NotBefore, &d.Deadline, &d.State, &d.Attempt, uuidOrZero{&d.LeaseNode}, &lease, &d.Unsure, &d.Code)
 	d.LeaseUntil = lease.Time
 	if err == nil {
 		err = json.Unmarshal(notification, &d.Notification)

@@ -63,7 +63,7 @@ func scanPerson(row pgx.CollectableRow) (p engine.PersonRow, err error) {
 	var profile []byte
 	err = row.Scan(&p.Key.BrandID, &p.Key.PersonID, &p.Version, &p.Status, uuidOrZero{&p.SuccessorID}, &p.MinWriter, &p.State, &profile)
 	if err == nil && profile != nil {
-		err = json.Unmarshal(profile, &p.Profile)
+		p.Fault = json.Unmarshal(profile, &p.Profile) // one row that makes no sense costs no other
 	}
 	return p, err
 }
@@ -107,4 +107,13 @@ func (s *Store) Inside(ctx context.Context, brandID, fenceID, after uuid.UUID, l
 
 func scanKey(row pgx.CollectableRow) (k engine.PersonKey, err error) {
 	return k, row.Scan(&k.BrandID, &k.PersonID)
+}
+
+// GivenTo returns the people whose successor a person is.
+func (s *Store) GivenTo(ctx context.Context, key engine.PersonKey) ([]uuid.UUID, error) {
+	rows, err := s.pool.Query(ctx, `SELECT person_id FROM person WHERE brand_id = $1 AND successor_id = $2 ORDER BY person_id`, key.BrandID, key.PersonID)
+	if err != nil {
+		return nil, fmt.Errorf("given to: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }

@@ -26,7 +26,7 @@ var fields = map[string]field{
 	colPhone:    {colPhone, func(s *Store) string { return s.Phone }, func(to, from *Store) { to.Phone = from.Phone }},
 	colImage:    {colImage, func(s *Store) string { return s.ImageURL }, func(to, from *Store) { to.ImageURL = from.ImageURL }},
 	colTimeZone: {colTimeZone, func(s *Store) string { return s.TimeZone }, func(to, from *Store) { to.TimeZone = from.TimeZone }},
-	colHours:    {colHours, func(s *Store) string { return s.Hours.String() }, func(to, from *Store) { to.Hours = from.Hours }},
+	colHours:    {colHours, func(s *Store) string { return s.Hours.String() }, func(to, from *Store) { to.Hours.Weekly = from.Hours.Weekly }},
 	colTags:     {colTags, func(s *Store) string { return strings.Join(s.Tags, ";") }, func(to, from *Store) { to.Tags = from.Tags }},
 	colClosed:   {colClosed, func(s *Store) string { return strconv.FormatBool(s.Closed) }, func(to, from *Store) { to.Closed = from.Closed }},
 }

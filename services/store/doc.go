@@ -27,5 +27,6 @@
 // # Hours
 //
 // Opening hours are wall-clock times of a week in the store's zone. A time that a change of clocks skips means the moment of
-// the change; one that comes twice means the first. Unknown hours are neither open nor closed.
+// the change; one that comes twice means the first. A date may have other hours, or none (Exception); lists of stores do
+// not carry those, and leave them as they are. Unknown hours are neither open nor closed.
 package store

@@ -61,9 +61,11 @@ func (f *Fence) Shape() geo.Shape {
 	return f.Area
 }
 
-// Hours are a store's weekly opening hours in its own zone. No hours at all means unknown.
+// Hours are a store's opening hours in its own zone: those of every week, and the dates on which others hold. No weekly
+// hours means unknown, but for those dates.
 type Hours struct {
-	Weekly []Span `json:"weekly,omitempty"`
+	Weekly     []Span      `json:"weekly,omitempty"`
+	Exceptions []Exception `json:"exceptions,omitempty"` // by date, each once
 }
 
 // Span is one stretch of a week: From and Until are minutes of the day (0 to 1440); Until <= From ends the next day.

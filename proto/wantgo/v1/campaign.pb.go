@@ -159,7 +159,8 @@ type Campaign struct {
 	Cooldown *durationpb.Duration `protobuf:"bytes,11,opt,name=cooldown,proto3" json:"cooldown,omitempty"`
 	// The greater stands first. Among equals: the nearer store, then the one least recently seen.
 	Priority int32 `protobuf:"varint,12,opt,name=priority,proto3" json:"priority,omitempty"`
-	// Minutes from the ping after which nothing goes out any more. 0: 10 for entered and dwelled, 30 for exited.
+	// Minutes from the ping after which nothing goes out any more. 0: 10 for entered and dwelled, 3 for
+	// approached, 30 for exited.
 	DeadlineMinutes int32 `protobuf:"varint,13,opt,name=deadline_minutes,json=deadlineMinutes,proto3" json:"deadline_minutes,omitempty"`
 	// Absent: a notification without a coupon.
 	Offer *Offer `protobuf:"bytes,14,opt,name=offer,proto3" json:"offer,omitempty"`
@@ -710,7 +711,7 @@ const file_wantgo_v1_campaign_proto_rawDesc = "" +
 	"\x02AD\x10\x01\x12\x11\n" +
 	"\rINFORMATIONAL\x10\x02\"\x9e\x05\n" +
 	"\aTrigger\x12G\n" +
-	"\x05kinds\x18\x01 \x03(\x0e2\x1a.wantgo.v1.Transition.KindB\x15\xbaH\x12\x92\x01\x0f\b\x01\x10\x03\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12/\n" +
+	"\x05kinds\x18\x01 \x03(\x0e2\x1a.wantgo.v1.Transition.KindB\x15\xbaH\x12\x92\x01\x0f\b\x01\x10\x04\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12/\n" +
 	"\rdwell_minutes\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\fdwellMinutes\x12/\n" +
 	"\tstore_ids\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x90N\x18\x01\"\x05r\x03\xb0\x01\x01R\bstoreIds\x12B\n" +

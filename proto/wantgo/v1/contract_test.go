@@ -81,7 +81,7 @@ func TestEveryWriteHasARequestID(t *testing.T) {
 	for _, m := range methods() {
 		name := string(m.Name())
 		reads := false
-		for _, verb := range []string{"Get", "List", "Explain", "Preview", "ReportPings", "StreamPings"} {
+		for _, verb := range []string{"Get", "List", "Explain", "Preview", "Search", "ReportPings", "StreamPings", "SyncFences"} {
 			reads = reads || strings.HasPrefix(name, verb)
 		}
 		f := m.Input().Fields().ByName("request_id")

@@ -45,8 +45,6 @@ const (
 	Decision_TEXT             Decision_Gate = 16
 	// All gates passed.
 	Decision_NONE Decision_Gate = 17
-	// Asked again before the push.
-	Decision_DISPATCH Decision_Gate = 18
 )
 
 // Enum value maps for Decision_Gate.
@@ -70,7 +68,6 @@ var (
 		15: "REACH",
 		16: "TEXT",
 		17: "NONE",
-		18: "DISPATCH",
 	}
 	Decision_Gate_value = map[string]int32{
 		"GATE_UNSPECIFIED": 0,
@@ -91,7 +88,6 @@ var (
 		"REACH":            15,
 		"TEXT":             16,
 		"NONE":             17,
-		"DISPATCH":         18,
 	}
 )
 
@@ -137,7 +133,7 @@ type Decision struct {
 	// The gate that said no; NONE for a winner and for an outranked one.
 	Gate   Decision_Gate       `protobuf:"varint,8,opt,name=gate,proto3,enum=wantgo.v1.Decision_Gate" json:"gate,omitempty"`
 	Reason DecisionReason_Code `protobuf:"varint,9,opt,name=reason,proto3,enum=wantgo.v1.DecisionReason_Code" json:"reason,omitempty"`
-	// As listed at the reason.
+	// As listed at the reason; a reason that this version does not know stands under "reason".
 	Values map[string]string `protobuf:"bytes,10,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// One sentence for people, with what to do, in the locale asked for.
 	Sentence     string                 `protobuf:"bytes,11,opt,name=sentence,proto3" json:"sentence,omitempty"`
@@ -376,7 +372,7 @@ var File_wantgo_v1_decision_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x18wantgo/v1/decision.proto\x12\twantgo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cwantgo/v1/notification.proto\x1a\x16wantgo/v1/reason.proto\x1a\x1awantgo/v1/transition.proto\"\xf8\t\n" +
+	"\x18wantgo/v1/decision.proto\x12\twantgo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cwantgo/v1/notification.proto\x1a\x16wantgo/v1/reason.proto\x1a\x1awantgo/v1/transition.proto\"\xea\t\n" +
 	"\bDecision\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tperson_id\x18\x02 \x01(\tR\bpersonId\x12\x1f\n" +
@@ -407,7 +403,7 @@ const file_wantgo_v1_decision_proto_rawDesc = "" +
 	"\tdevice_id\x18\b \x01(\tR\bdeviceId\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x90\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x02\n" +
 	"\x04Gate\x12\x14\n" +
 	"\x10GATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -430,8 +426,7 @@ const file_wantgo_v1_decision_proto_rawDesc = "" +
 	"\vQUIET_HOURS\x10\x0e\x12\t\n" +
 	"\x05REACH\x10\x0f\x12\b\n" +
 	"\x04TEXT\x10\x10\x12\b\n" +
-	"\x04NONE\x10\x11\x12\f\n" +
-	"\bDISPATCH\x10\x12B3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
+	"\x04NONE\x10\x11B3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
 
 var (
 	file_wantgo_v1_decision_proto_rawDescOnce sync.Once

@@ -44,7 +44,8 @@ type RegisterDeviceRequest struct {
 	Age isRegisterDeviceRequest_Age `protobuf_oneof:"age"`
 	// The brand's own id of the device; only a server may give one. A known one answers with the device it names.
 	ExternalId string `protobuf:"bytes,10,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
-	// The brand's own id of the person; only a server may give one. A known one: the device joins that person.
+	// The brand's own id of the person; only a server may give one. A known one: the device joins that person,
+	// whose own age, locale, time zone and consents hold. A known device that is another member's stays theirs.
 	PersonExternalId string `protobuf:"bytes,11,opt,name=person_external_id,json=personExternalId,proto3" json:"person_external_id,omitempty"`
 	// The phone's clock as it sends this.
 	SentTime      *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=sent_time,json=sentTime,proto3" json:"sent_time,omitempty"`

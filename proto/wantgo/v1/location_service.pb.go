@@ -72,7 +72,7 @@ func (x PingResult_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PingResult_Outcome.Descriptor instead.
 func (PingResult_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{2, 0}
+	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{4, 0}
 }
 
 type ReportPingsRequest struct {
@@ -84,7 +84,11 @@ type ReportPingsRequest struct {
 	// The token of the last answer, as it came. Empty at first.
 	PresenceToken []byte `protobuf:"bytes,3,opt,name=presence_token,json=presenceToken,proto3" json:"presence_token,omitempty"`
 	// The phone's clock as it sends this; the server corrects the observed times by it. Absent: the clock is believed.
-	SentTime      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=sent_time,json=sentTime,proto3" json:"sent_time,omitempty"`
+	SentTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=sent_time,json=sentTime,proto3" json:"sent_time,omitempty"`
+	// The version of the safe zone that the phone holds, as it came. Empty: none.
+	ZoneVersion []byte `protobuf:"bytes,5,opt,name=zone_version,json=zoneVersion,proto3" json:"zone_version,omitempty"`
+	// How many fences the phone can watch: 20 on iOS, 100 on Android. 0: it wants no safe zone.
+	FenceSlots    int32 `protobuf:"varint,6,opt,name=fence_slots,json=fenceSlots,proto3" json:"fence_slots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -147,6 +151,20 @@ func (x *ReportPingsRequest) GetSentTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ReportPingsRequest) GetZoneVersion() []byte {
+	if x != nil {
+		return x.ZoneVersion
+	}
+	return nil
+}
+
+func (x *ReportPingsRequest) GetFenceSlots() int32 {
+	if x != nil {
+		return x.FenceSlots
+	}
+	return 0
+}
+
 type ReportPingsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One a ping, in the order of the request.
@@ -158,7 +176,9 @@ type ReportPingsResponse struct {
 	// To be given back with the next request; replaces the last one. It is sealed: nothing in it is for the phone.
 	PresenceToken []byte `protobuf:"bytes,4,opt,name=presence_token,json=presenceToken,proto3" json:"presence_token,omitempty"`
 	// The server's clock as it answers.
-	ServerTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
+	ServerTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
+	// Replaces the phone's. Only when asked for, and when the phone's own no longer holds.
+	SafeZone      *SafeZone `protobuf:"bytes,6,opt,name=safe_zone,json=safeZone,proto3" json:"safe_zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,6 +248,183 @@ func (x *ReportPingsResponse) GetServerTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ReportPingsResponse) GetSafeZone() *SafeZone {
+	if x != nil {
+		return x.SafeZone
+	}
+	return nil
+}
+
+type SyncFencesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Taken as one of ReportPings: refused in the answer, if it is faulty.
+	Ping *Ping `protobuf:"bytes,1,opt,name=ping,proto3" json:"ping,omitempty"`
+	// How many fences the phone can watch: 20 on iOS, 100 on Android.
+	FenceSlots int32 `protobuf:"varint,2,opt,name=fence_slots,json=fenceSlots,proto3" json:"fence_slots,omitempty"`
+	// As in ReportPingsRequest.
+	AppState Ping_AppState `protobuf:"varint,3,opt,name=app_state,json=appState,proto3,enum=wantgo.v1.Ping_AppState" json:"app_state,omitempty"`
+	// As in ReportPingsRequest.
+	PresenceToken []byte `protobuf:"bytes,4,opt,name=presence_token,json=presenceToken,proto3" json:"presence_token,omitempty"`
+	// As in ReportPingsRequest.
+	SentTime      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=sent_time,json=sentTime,proto3" json:"sent_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncFencesRequest) Reset() {
+	*x = SyncFencesRequest{}
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncFencesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncFencesRequest) ProtoMessage() {}
+
+func (x *SyncFencesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncFencesRequest.ProtoReflect.Descriptor instead.
+func (*SyncFencesRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SyncFencesRequest) GetPing() *Ping {
+	if x != nil {
+		return x.Ping
+	}
+	return nil
+}
+
+func (x *SyncFencesRequest) GetFenceSlots() int32 {
+	if x != nil {
+		return x.FenceSlots
+	}
+	return 0
+}
+
+func (x *SyncFencesRequest) GetAppState() Ping_AppState {
+	if x != nil {
+		return x.AppState
+	}
+	return Ping_APP_STATE_UNSPECIFIED
+}
+
+func (x *SyncFencesRequest) GetPresenceToken() []byte {
+	if x != nil {
+		return x.PresenceToken
+	}
+	return nil
+}
+
+func (x *SyncFencesRequest) GetSentTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SentTime
+	}
+	return nil
+}
+
+type SyncFencesResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Result *PingResult            `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Absent: `result` is a refusal.
+	SafeZone *SafeZone `protobuf:"bytes,2,opt,name=safe_zone,json=safeZone,proto3" json:"safe_zone,omitempty"`
+	// As in ReportPingsResponse.
+	InAppMessage *InAppMessage `protobuf:"bytes,3,opt,name=in_app_message,json=inAppMessage,proto3" json:"in_app_message,omitempty"`
+	// As in ReportPingsResponse.
+	NextReportAfter *durationpb.Duration `protobuf:"bytes,4,opt,name=next_report_after,json=nextReportAfter,proto3" json:"next_report_after,omitempty"`
+	// As in ReportPingsResponse.
+	PresenceToken []byte `protobuf:"bytes,5,opt,name=presence_token,json=presenceToken,proto3" json:"presence_token,omitempty"`
+	// The server's clock as it answers.
+	ServerTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncFencesResponse) Reset() {
+	*x = SyncFencesResponse{}
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncFencesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncFencesResponse) ProtoMessage() {}
+
+func (x *SyncFencesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncFencesResponse.ProtoReflect.Descriptor instead.
+func (*SyncFencesResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SyncFencesResponse) GetResult() *PingResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *SyncFencesResponse) GetSafeZone() *SafeZone {
+	if x != nil {
+		return x.SafeZone
+	}
+	return nil
+}
+
+func (x *SyncFencesResponse) GetInAppMessage() *InAppMessage {
+	if x != nil {
+		return x.InAppMessage
+	}
+	return nil
+}
+
+func (x *SyncFencesResponse) GetNextReportAfter() *durationpb.Duration {
+	if x != nil {
+		return x.NextReportAfter
+	}
+	return nil
+}
+
+func (x *SyncFencesResponse) GetPresenceToken() []byte {
+	if x != nil {
+		return x.PresenceToken
+	}
+	return nil
+}
+
+func (x *SyncFencesResponse) GetServerTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ServerTime
+	}
+	return nil
+}
+
 // What became of one ping.
 type PingResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -251,7 +448,7 @@ type PingResult struct {
 
 func (x *PingResult) Reset() {
 	*x = PingResult{}
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[2]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -263,7 +460,7 @@ func (x *PingResult) String() string {
 func (*PingResult) ProtoMessage() {}
 
 func (x *PingResult) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[2]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -276,7 +473,7 @@ func (x *PingResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingResult.ProtoReflect.Descriptor instead.
 func (*PingResult) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{2}
+	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PingResult) GetPingId() string {
@@ -344,7 +541,7 @@ type StreamPingsRequest struct {
 
 func (x *StreamPingsRequest) Reset() {
 	*x = StreamPingsRequest{}
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[3]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -356,7 +553,7 @@ func (x *StreamPingsRequest) String() string {
 func (*StreamPingsRequest) ProtoMessage() {}
 
 func (x *StreamPingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[3]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -369,7 +566,7 @@ func (x *StreamPingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPingsRequest.ProtoReflect.Descriptor instead.
 func (*StreamPingsRequest) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{3}
+	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StreamPingsRequest) GetReport() *ReportPingsRequest {
@@ -388,7 +585,7 @@ type StreamPingsResponse struct {
 
 func (x *StreamPingsResponse) Reset() {
 	*x = StreamPingsResponse{}
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[4]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +597,7 @@ func (x *StreamPingsResponse) String() string {
 func (*StreamPingsResponse) ProtoMessage() {}
 
 func (x *StreamPingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[4]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +610,7 @@ func (x *StreamPingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPingsResponse.ProtoReflect.Descriptor instead.
 func (*StreamPingsResponse) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{4}
+	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StreamPingsResponse) GetReport() *ReportPingsResponse {
@@ -437,7 +634,7 @@ type ImportPingsRequest struct {
 
 func (x *ImportPingsRequest) Reset() {
 	*x = ImportPingsRequest{}
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[5]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +646,7 @@ func (x *ImportPingsRequest) String() string {
 func (*ImportPingsRequest) ProtoMessage() {}
 
 func (x *ImportPingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[5]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +659,7 @@ func (x *ImportPingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportPingsRequest.ProtoReflect.Descriptor instead.
 func (*ImportPingsRequest) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{5}
+	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ImportPingsRequest) GetRequestId() string {
@@ -501,7 +698,7 @@ type ImportedPing struct {
 
 func (x *ImportedPing) Reset() {
 	*x = ImportedPing{}
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[6]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +710,7 @@ func (x *ImportedPing) String() string {
 func (*ImportedPing) ProtoMessage() {}
 
 func (x *ImportedPing) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[6]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +723,7 @@ func (x *ImportedPing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportedPing.ProtoReflect.Descriptor instead.
 func (*ImportedPing) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{6}
+	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ImportedPing) GetDevice() isImportedPing_Device {
@@ -590,7 +787,7 @@ type ImportPingsResponse struct {
 
 func (x *ImportPingsResponse) Reset() {
 	*x = ImportPingsResponse{}
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[7]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -602,7 +799,7 @@ func (x *ImportPingsResponse) String() string {
 func (*ImportPingsResponse) ProtoMessage() {}
 
 func (x *ImportPingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_location_service_proto_msgTypes[7]
+	mi := &file_wantgo_v1_location_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -615,7 +812,7 @@ func (x *ImportPingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportPingsResponse.ProtoReflect.Descriptor instead.
 func (*ImportPingsResponse) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{7}
+	return file_wantgo_v1_location_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ImportPingsResponse) GetResults() []*PingResult {
@@ -636,18 +833,37 @@ var File_wantgo_v1_location_service_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_location_service_proto_rawDesc = "" +
 	"\n" +
-	" wantgo/v1/location_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/access.proto\x1a\x1ewantgo/v1/in_app_message.proto\x1a\x14wantgo/v1/ping.proto\x1a\x16wantgo/v1/reason.proto\x1a\x1awantgo/v1/transition.proto\"\xf7\x01\n" +
+	" wantgo/v1/location_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/access.proto\x1a\x1ewantgo/v1/in_app_message.proto\x1a\x14wantgo/v1/ping.proto\x1a\x16wantgo/v1/reason.proto\x1a\x19wantgo/v1/safe_zone.proto\x1a\x1awantgo/v1/transition.proto\"\xd0\x02\n" +
 	"\x12ReportPingsRequest\x126\n" +
 	"\x05pings\x18\x01 \x03(\v2\x0f.wantgo.v1.PingB\x0f\xbaH\f\x92\x01\t\b\x01\x10d\"\x03\xd8\x01\x03R\x05pings\x12?\n" +
 	"\tapp_state\x18\x02 \x01(\x0e2\x18.wantgo.v1.Ping.AppStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\bappState\x12/\n" +
 	"\x0epresence_token\x18\x03 \x01(\fB\b\xbaH\x05z\x03\x18\x80@R\rpresenceToken\x127\n" +
-	"\tsent_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bsentTime\"\xb0\x02\n" +
+	"\tsent_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bsentTime\x12+\n" +
+	"\fzone_version\x18\x05 \x01(\fB\b\xbaH\x05z\x03\x18\x80\x01R\vzoneVersion\x12*\n" +
+	"\vfence_slots\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
+	"fenceSlots\"\xe2\x02\n" +
 	"\x13ReportPingsResponse\x12/\n" +
 	"\aresults\x18\x01 \x03(\v2\x15.wantgo.v1.PingResultR\aresults\x12=\n" +
 	"\x0ein_app_message\x18\x02 \x01(\v2\x17.wantgo.v1.InAppMessageR\finAppMessage\x12E\n" +
 	"\x11next_report_after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x0fnextReportAfter\x12%\n" +
 	"\x0epresence_token\x18\x04 \x01(\fR\rpresenceToken\x12;\n" +
 	"\vserver_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"serverTime\x120\n" +
+	"\tsafe_zone\x18\x06 \x01(\v2\x13.wantgo.v1.SafeZoneR\bsafeZone\"\x97\x02\n" +
+	"\x11SyncFencesRequest\x12+\n" +
+	"\x04ping\x18\x01 \x01(\v2\x0f.wantgo.v1.PingB\x06\xbaH\x03\xd8\x01\x03R\x04ping\x12*\n" +
+	"\vfence_slots\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01R\n" +
+	"fenceSlots\x12?\n" +
+	"\tapp_state\x18\x03 \x01(\x0e2\x18.wantgo.v1.Ping.AppStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\bappState\x12/\n" +
+	"\x0epresence_token\x18\x04 \x01(\fB\b\xbaH\x05z\x03\x18\x80@R\rpresenceToken\x127\n" +
+	"\tsent_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bsentTime\"\xdf\x02\n" +
+	"\x12SyncFencesResponse\x12-\n" +
+	"\x06result\x18\x01 \x01(\v2\x15.wantgo.v1.PingResultR\x06result\x120\n" +
+	"\tsafe_zone\x18\x02 \x01(\v2\x13.wantgo.v1.SafeZoneR\bsafeZone\x12=\n" +
+	"\x0ein_app_message\x18\x03 \x01(\v2\x17.wantgo.v1.InAppMessageR\finAppMessage\x12E\n" +
+	"\x11next_report_after\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x0fnextReportAfter\x12%\n" +
+	"\x0epresence_token\x18\x05 \x01(\fR\rpresenceToken\x12;\n" +
+	"\vserver_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"serverTime\"\xea\x02\n" +
 	"\n" +
 	"PingResult\x12\x17\n" +
@@ -682,12 +898,15 @@ const file_wantgo_v1_location_service_proto_rawDesc = "" +
 	"\x13ImportPingsResponse\x12/\n" +
 	"\aresults\x18\x01 \x03(\v2\x15.wantgo.v1.PingResultR\aresults\x12;\n" +
 	"\vserver_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"serverTime2\xa8\x02\n" +
+	"serverTime2\xfc\x02\n" +
 	"\x0fLocationService\x12U\n" +
 	"\vReportPings\x12\x1d.wantgo.v1.ReportPingsRequest\x1a\x1e.wantgo.v1.ReportPingsResponse\"\a\xa2\xbb\x18\x03\n" +
 	"\x01\x02\x12Y\n" +
 	"\vStreamPings\x12\x1d.wantgo.v1.StreamPingsRequest\x1a\x1e.wantgo.v1.StreamPingsResponse\"\a\xa2\xbb\x18\x03\n" +
-	"\x01\x02(\x010\x01\x12c\n" +
+	"\x01\x02(\x010\x01\x12R\n" +
+	"\n" +
+	"SyncFences\x12\x1c.wantgo.v1.SyncFencesRequest\x1a\x1d.wantgo.v1.SyncFencesResponse\"\a\xa2\xbb\x18\x03\n" +
+	"\x01\x02\x12c\n" +
 	"\vImportPings\x12\x1d.wantgo.v1.ImportPingsRequest\x1a\x1e.wantgo.v1.ImportPingsResponse\"\x15\xa2\xbb\x18\x11\n" +
 	"\x01\x03\x12\fpings:importB3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
 
@@ -704,54 +923,68 @@ func file_wantgo_v1_location_service_proto_rawDescGZIP() []byte {
 }
 
 var file_wantgo_v1_location_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wantgo_v1_location_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_wantgo_v1_location_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_wantgo_v1_location_service_proto_goTypes = []any{
 	(PingResult_Outcome)(0),       // 0: wantgo.v1.PingResult.Outcome
 	(*ReportPingsRequest)(nil),    // 1: wantgo.v1.ReportPingsRequest
 	(*ReportPingsResponse)(nil),   // 2: wantgo.v1.ReportPingsResponse
-	(*PingResult)(nil),            // 3: wantgo.v1.PingResult
-	(*StreamPingsRequest)(nil),    // 4: wantgo.v1.StreamPingsRequest
-	(*StreamPingsResponse)(nil),   // 5: wantgo.v1.StreamPingsResponse
-	(*ImportPingsRequest)(nil),    // 6: wantgo.v1.ImportPingsRequest
-	(*ImportedPing)(nil),          // 7: wantgo.v1.ImportedPing
-	(*ImportPingsResponse)(nil),   // 8: wantgo.v1.ImportPingsResponse
-	(*Ping)(nil),                  // 9: wantgo.v1.Ping
-	(Ping_AppState)(0),            // 10: wantgo.v1.Ping.AppState
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*InAppMessage)(nil),          // 12: wantgo.v1.InAppMessage
-	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
-	(PingRefusal_Code)(0),         // 14: wantgo.v1.PingRefusal.Code
-	(*Transition)(nil),            // 15: wantgo.v1.Transition
+	(*SyncFencesRequest)(nil),     // 3: wantgo.v1.SyncFencesRequest
+	(*SyncFencesResponse)(nil),    // 4: wantgo.v1.SyncFencesResponse
+	(*PingResult)(nil),            // 5: wantgo.v1.PingResult
+	(*StreamPingsRequest)(nil),    // 6: wantgo.v1.StreamPingsRequest
+	(*StreamPingsResponse)(nil),   // 7: wantgo.v1.StreamPingsResponse
+	(*ImportPingsRequest)(nil),    // 8: wantgo.v1.ImportPingsRequest
+	(*ImportedPing)(nil),          // 9: wantgo.v1.ImportedPing
+	(*ImportPingsResponse)(nil),   // 10: wantgo.v1.ImportPingsResponse
+	(*Ping)(nil),                  // 11: wantgo.v1.Ping
+	(Ping_AppState)(0),            // 12: wantgo.v1.Ping.AppState
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*InAppMessage)(nil),          // 14: wantgo.v1.InAppMessage
+	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
+	(*SafeZone)(nil),              // 16: wantgo.v1.SafeZone
+	(PingRefusal_Code)(0),         // 17: wantgo.v1.PingRefusal.Code
+	(*Transition)(nil),            // 18: wantgo.v1.Transition
 }
 var file_wantgo_v1_location_service_proto_depIdxs = []int32{
-	9,  // 0: wantgo.v1.ReportPingsRequest.pings:type_name -> wantgo.v1.Ping
-	10, // 1: wantgo.v1.ReportPingsRequest.app_state:type_name -> wantgo.v1.Ping.AppState
-	11, // 2: wantgo.v1.ReportPingsRequest.sent_time:type_name -> google.protobuf.Timestamp
-	3,  // 3: wantgo.v1.ReportPingsResponse.results:type_name -> wantgo.v1.PingResult
-	12, // 4: wantgo.v1.ReportPingsResponse.in_app_message:type_name -> wantgo.v1.InAppMessage
-	13, // 5: wantgo.v1.ReportPingsResponse.next_report_after:type_name -> google.protobuf.Duration
-	11, // 6: wantgo.v1.ReportPingsResponse.server_time:type_name -> google.protobuf.Timestamp
-	0,  // 7: wantgo.v1.PingResult.outcome:type_name -> wantgo.v1.PingResult.Outcome
-	14, // 8: wantgo.v1.PingResult.refusal:type_name -> wantgo.v1.PingRefusal.Code
-	15, // 9: wantgo.v1.PingResult.transitions:type_name -> wantgo.v1.Transition
-	1,  // 10: wantgo.v1.StreamPingsRequest.report:type_name -> wantgo.v1.ReportPingsRequest
-	2,  // 11: wantgo.v1.StreamPingsResponse.report:type_name -> wantgo.v1.ReportPingsResponse
-	7,  // 12: wantgo.v1.ImportPingsRequest.pings:type_name -> wantgo.v1.ImportedPing
-	11, // 13: wantgo.v1.ImportPingsRequest.sent_time:type_name -> google.protobuf.Timestamp
-	9,  // 14: wantgo.v1.ImportedPing.ping:type_name -> wantgo.v1.Ping
-	3,  // 15: wantgo.v1.ImportPingsResponse.results:type_name -> wantgo.v1.PingResult
-	11, // 16: wantgo.v1.ImportPingsResponse.server_time:type_name -> google.protobuf.Timestamp
-	1,  // 17: wantgo.v1.LocationService.ReportPings:input_type -> wantgo.v1.ReportPingsRequest
-	4,  // 18: wantgo.v1.LocationService.StreamPings:input_type -> wantgo.v1.StreamPingsRequest
-	6,  // 19: wantgo.v1.LocationService.ImportPings:input_type -> wantgo.v1.ImportPingsRequest
-	2,  // 20: wantgo.v1.LocationService.ReportPings:output_type -> wantgo.v1.ReportPingsResponse
-	5,  // 21: wantgo.v1.LocationService.StreamPings:output_type -> wantgo.v1.StreamPingsResponse
-	8,  // 22: wantgo.v1.LocationService.ImportPings:output_type -> wantgo.v1.ImportPingsResponse
-	20, // [20:23] is the sub-list for method output_type
-	17, // [17:20] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	11, // 0: wantgo.v1.ReportPingsRequest.pings:type_name -> wantgo.v1.Ping
+	12, // 1: wantgo.v1.ReportPingsRequest.app_state:type_name -> wantgo.v1.Ping.AppState
+	13, // 2: wantgo.v1.ReportPingsRequest.sent_time:type_name -> google.protobuf.Timestamp
+	5,  // 3: wantgo.v1.ReportPingsResponse.results:type_name -> wantgo.v1.PingResult
+	14, // 4: wantgo.v1.ReportPingsResponse.in_app_message:type_name -> wantgo.v1.InAppMessage
+	15, // 5: wantgo.v1.ReportPingsResponse.next_report_after:type_name -> google.protobuf.Duration
+	13, // 6: wantgo.v1.ReportPingsResponse.server_time:type_name -> google.protobuf.Timestamp
+	16, // 7: wantgo.v1.ReportPingsResponse.safe_zone:type_name -> wantgo.v1.SafeZone
+	11, // 8: wantgo.v1.SyncFencesRequest.ping:type_name -> wantgo.v1.Ping
+	12, // 9: wantgo.v1.SyncFencesRequest.app_state:type_name -> wantgo.v1.Ping.AppState
+	13, // 10: wantgo.v1.SyncFencesRequest.sent_time:type_name -> google.protobuf.Timestamp
+	5,  // 11: wantgo.v1.SyncFencesResponse.result:type_name -> wantgo.v1.PingResult
+	16, // 12: wantgo.v1.SyncFencesResponse.safe_zone:type_name -> wantgo.v1.SafeZone
+	14, // 13: wantgo.v1.SyncFencesResponse.in_app_message:type_name -> wantgo.v1.InAppMessage
+	15, // 14: wantgo.v1.SyncFencesResponse.next_report_after:type_name -> google.protobuf.Duration
+	13, // 15: wantgo.v1.SyncFencesResponse.server_time:type_name -> google.protobuf.Timestamp
+	0,  // 16: wantgo.v1.PingResult.outcome:type_name -> wantgo.v1.PingResult.Outcome
+	17, // 17: wantgo.v1.PingResult.refusal:type_name -> wantgo.v1.PingRefusal.Code
+	18, // 18: wantgo.v1.PingResult.transitions:type_name -> wantgo.v1.Transition
+	1,  // 19: wantgo.v1.StreamPingsRequest.report:type_name -> wantgo.v1.ReportPingsRequest
+	2,  // 20: wantgo.v1.StreamPingsResponse.report:type_name -> wantgo.v1.ReportPingsResponse
+	9,  // 21: wantgo.v1.ImportPingsRequest.pings:type_name -> wantgo.v1.ImportedPing
+	13, // 22: wantgo.v1.ImportPingsRequest.sent_time:type_name -> google.protobuf.Timestamp
+	11, // 23: wantgo.v1.ImportedPing.ping:type_name -> wantgo.v1.Ping
+	5,  // 24: wantgo.v1.ImportPingsResponse.results:type_name -> wantgo.v1.PingResult
+	13, // 25: wantgo.v1.ImportPingsResponse.server_time:type_name -> google.protobuf.Timestamp
+	1,  // 26: wantgo.v1.LocationService.ReportPings:input_type -> wantgo.v1.ReportPingsRequest
+	6,  // 27: wantgo.v1.LocationService.StreamPings:input_type -> wantgo.v1.StreamPingsRequest
+	3,  // 28: wantgo.v1.LocationService.SyncFences:input_type -> wantgo.v1.SyncFencesRequest
+	8,  // 29: wantgo.v1.LocationService.ImportPings:input_type -> wantgo.v1.ImportPingsRequest
+	2,  // 30: wantgo.v1.LocationService.ReportPings:output_type -> wantgo.v1.ReportPingsResponse
+	7,  // 31: wantgo.v1.LocationService.StreamPings:output_type -> wantgo.v1.StreamPingsResponse
+	4,  // 32: wantgo.v1.LocationService.SyncFences:output_type -> wantgo.v1.SyncFencesResponse
+	10, // 33: wantgo.v1.LocationService.ImportPings:output_type -> wantgo.v1.ImportPingsResponse
+	30, // [30:34] is the sub-list for method output_type
+	26, // [26:30] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_location_service_proto_init() }
@@ -763,8 +996,9 @@ func file_wantgo_v1_location_service_proto_init() {
 	file_wantgo_v1_in_app_message_proto_init()
 	file_wantgo_v1_ping_proto_init()
 	file_wantgo_v1_reason_proto_init()
+	file_wantgo_v1_safe_zone_proto_init()
 	file_wantgo_v1_transition_proto_init()
-	file_wantgo_v1_location_service_proto_msgTypes[6].OneofWrappers = []any{
+	file_wantgo_v1_location_service_proto_msgTypes[8].OneofWrappers = []any{
 		(*ImportedPing_DeviceId)(nil),
 		(*ImportedPing_DeviceExternalId)(nil),
 	}
@@ -774,7 +1008,7 @@ func file_wantgo_v1_location_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_v1_location_service_proto_rawDesc), len(file_wantgo_v1_location_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

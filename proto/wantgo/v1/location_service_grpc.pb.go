@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	LocationService_ReportPings_FullMethodName = "/wantgo.v1.LocationService/ReportPings"
 	LocationService_StreamPings_FullMethodName = "/wantgo.v1.LocationService/StreamPings"
+	LocationService_SyncFences_FullMethodName  = "/wantgo.v1.LocationService/SyncFences"
 	LocationService_ImportPings_FullMethodName = "/wantgo.v1.LocationService/ImportPings"
 )
 
@@ -35,6 +36,9 @@ type LocationServiceClient interface {
 	ReportPings(ctx context.Context, in *ReportPingsRequest, opts ...grpc.CallOption) (*ReportPingsResponse, error)
 	// ReportPings on one open call: one answer a request, in their order.
 	StreamPings(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamPingsRequest, StreamPingsResponse], error)
+	// One position, for the fences round it: what a phone asks when its system begins to watch fences. The position is used
+	// and taken as in ReportPings; where it is refused there is no zone. Nothing of the zone is stored.
+	SyncFences(ctx context.Context, in *SyncFencesRequest, opts ...grpc.CallOption) (*SyncFencesResponse, error)
 	// Pings of many devices from a trusted server of the brand. Those of one device are applied in their order here;
 	// send the pings of one device over one connection.
 	ImportPings(ctx context.Context, in *ImportPingsRequest, opts ...grpc.CallOption) (*ImportPingsResponse, error)
@@ -71,6 +75,16 @@ func (c *locationServiceClient) StreamPings(ctx context.Context, opts ...grpc.Ca
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type LocationService_StreamPingsClient = grpc.BidiStreamingClient[StreamPingsRequest, StreamPingsResponse]
 
+func (c *locationServiceClient) SyncFences(ctx context.Context, in *SyncFencesRequest, opts ...grpc.CallOption) (*SyncFencesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SyncFencesResponse)
+	err := c.cc.Invoke(ctx, LocationService_SyncFences_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *locationServiceClient) ImportPings(ctx context.Context, in *ImportPingsRequest, opts ...grpc.CallOption) (*ImportPingsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ImportPingsResponse)
@@ -92,6 +106,9 @@ type LocationServiceServer interface {
 	ReportPings(context.Context, *ReportPingsRequest) (*ReportPingsResponse, error)
 	// ReportPings on one open call: one answer a request, in their order.
 	StreamPings(grpc.BidiStreamingServer[StreamPingsRequest, StreamPingsResponse]) error
+	// One position, for the fences round it: what a phone asks when its system begins to watch fences. The position is used
+	// and taken as in ReportPings; where it is refused there is no zone. Nothing of the zone is stored.
+	SyncFences(context.Context, *SyncFencesRequest) (*SyncFencesResponse, error)
 	// Pings of many devices from a trusted server of the brand. Those of one device are applied in their order here;
 	// send the pings of one device over one connection.
 	ImportPings(context.Context, *ImportPingsRequest) (*ImportPingsResponse, error)
@@ -110,6 +127,9 @@ func (UnimplementedLocationServiceServer) ReportPings(context.Context, *ReportPi
 }
 func (UnimplementedLocationServiceServer) StreamPings(grpc.BidiStreamingServer[StreamPingsRequest, StreamPingsResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamPings not implemented")
+}
+func (UnimplementedLocationServiceServer) SyncFences(context.Context, *SyncFencesRequest) (*SyncFencesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SyncFences not implemented")
 }
 func (UnimplementedLocationServiceServer) ImportPings(context.Context, *ImportPingsRequest) (*ImportPingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportPings not implemented")
@@ -160,6 +180,24 @@ func _LocationService_StreamPings_Handler(srv interface{}, stream grpc.ServerStr
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type LocationService_StreamPingsServer = grpc.BidiStreamingServer[StreamPingsRequest, StreamPingsResponse]
 
+func _LocationService_SyncFences_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SyncFencesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocationServiceServer).SyncFences(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocationService_SyncFences_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocationServiceServer).SyncFences(ctx, req.(*SyncFencesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LocationService_ImportPings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ImportPingsRequest)
 	if err := dec(in); err != nil {
@@ -188,6 +226,10 @@ var LocationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReportPings",
 			Handler:    _LocationService_ReportPings_Handler,
+		},
+		{
+			MethodName: "SyncFences",
+			Handler:    _LocationService_SyncFences_Handler,
 		},
 		{
 			MethodName: "ImportPings",

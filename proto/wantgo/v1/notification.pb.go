@@ -251,8 +251,10 @@ type Delivery struct {
 	DeviceId string               `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	Provider PushAddress_Provider `protobuf:"varint,3,opt,name=provider,proto3,enum=wantgo.v1.PushAddress_Provider" json:"provider,omitempty"`
 	State    Delivery_State       `protobuf:"varint,4,opt,name=state,proto3,enum=wantgo.v1.Delivery_State" json:"state,omitempty"`
-	Reason   DecisionReason_Code  `protobuf:"varint,5,opt,name=reason,proto3,enum=wantgo.v1.DecisionReason_Code" json:"reason,omitempty"`
-	// The provider's last answer, in its own code, such as "UNREGISTERED".
+	// Set where a gate said it.
+	Reason DecisionReason_Code `protobuf:"varint,5,opt,name=reason,proto3,enum=wantgo.v1.DecisionReason_Code" json:"reason,omitempty"`
+	// Why it ended or waits: the provider's last answer in its own code, such as "UNREGISTERED", a gate's reason, or one
+	// of DEADLINE, PERSON_GONE, DEVICE_MOVED, PERSON_MOVED, ERASED.
 	ProviderCode string `protobuf:"bytes,6,opt,name=provider_code,json=providerCode,proto3" json:"provider_code,omitempty"`
 	// Attempts so far.
 	Attempts int32 `protobuf:"varint,7,opt,name=attempts,proto3" json:"attempts,omitempty"`

@@ -155,8 +155,14 @@ type PresenceRules struct {
 	// A ping worse than this, in metres, is refused. Default 200.
 	MaximumAccuracyMeters *float64                    `protobuf:"fixed64,8,opt,name=maximum_accuracy_meters,json=maximumAccuracyMeters,proto3,oneof" json:"maximum_accuracy_meters,omitempty"`
 	AlreadyInside         PresenceRules_AlreadyInside `protobuf:"varint,9,opt,name=already_inside,json=alreadyInside,proto3,enum=wantgo.v1.PresenceRules_AlreadyInside" json:"already_inside,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// APPROACHED is told when a device closes in on the fence and is nearer than this, in metres, to its edge. Default 0:
+	// the distance tells nothing.
+	ApproachDistanceMeters *float64 `protobuf:"fixed64,10,opt,name=approach_distance_meters,json=approachDistanceMeters,proto3,oneof" json:"approach_distance_meters,omitempty"`
+	// It is also told when the device would be there within this time at the speed at which it closes in. Default 0: the
+	// time tells nothing. A phone that could be there sooner, at the maximum speed, gets no quiet radius.
+	ApproachTime  *durationpb.Duration `protobuf:"bytes,11,opt,name=approach_time,json=approachTime,proto3" json:"approach_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PresenceRules) Reset() {
@@ -252,11 +258,25 @@ func (x *PresenceRules) GetAlreadyInside() PresenceRules_AlreadyInside {
 	return PresenceRules_ALREADY_INSIDE_UNSPECIFIED
 }
 
+func (x *PresenceRules) GetApproachDistanceMeters() float64 {
+	if x != nil && x.ApproachDistanceMeters != nil {
+		return *x.ApproachDistanceMeters
+	}
+	return 0
+}
+
+func (x *PresenceRules) GetApproachTime() *durationpb.Duration {
+	if x != nil {
+		return x.ApproachTime
+	}
+	return nil
+}
+
 var File_wantgo_v1_presence_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_presence_proto_rawDesc = "" +
 	"\n" +
-	"\x18wantgo/v1/presence.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xce\a\n" +
+	"\x18wantgo/v1/presence.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x94\t\n" +
 	"\rPresenceRules\x12A\n" +
 	"\x06policy\x18\x01 \x01(\x0e2\x1f.wantgo.v1.PresenceRules.PolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06policy\x12L\n" +
 	"\x12exit_margin_meters\x18\x02 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x88\xb3@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x10exitMarginMeters\x88\x01\x01\x12?\n" +
@@ -269,7 +289,11 @@ const file_wantgo_v1_presence_proto_rawDesc = "" +
 	"\"\x04\b\x80\xa3\x052\x02\b\x01R\tlateAfter\x12V\n" +
 	"\x17unknown_accuracy_meters\x18\a \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00@\x8f@!\x00\x00\x00\x00\x00\x00\x00\x00H\x02R\x15unknownAccuracyMeters\x88\x01\x01\x12V\n" +
 	"\x17maximum_accuracy_meters\x18\b \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x88\xc3@!\x00\x00\x00\x00\x00\x00\x00\x00H\x03R\x15maximumAccuracyMeters\x88\x01\x01\x12W\n" +
-	"\x0ealready_inside\x18\t \x01(\x0e2&.wantgo.v1.PresenceRules.AlreadyInsideB\b\xbaH\x05\x82\x01\x02\x10\x01R\ralreadyInside\"E\n" +
+	"\x0ealready_inside\x18\t \x01(\x0e2&.wantgo.v1.PresenceRules.AlreadyInsideB\b\xbaH\x05\x82\x01\x02\x10\x01R\ralreadyInside\x12X\n" +
+	"\x18approach_distance_meters\x18\n" +
+	" \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x88\xb3@)\x00\x00\x00\x00\x00\x00\x00\x00H\x04R\x16approachDistanceMeters\x88\x01\x01\x12M\n" +
+	"\rapproach_time\x18\v \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\fapproachTime\"E\n" +
 	"\x06Policy\x12\x16\n" +
 	"\x12POLICY_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05EXACT\x10\x01\x12\f\n" +
@@ -285,7 +309,8 @@ const file_wantgo_v1_presence_proto_rawDesc = "" +
 	"\x13_exit_margin_metersB\x14\n" +
 	"\x12_maximum_speed_mpsB\x1a\n" +
 	"\x18_unknown_accuracy_metersB\x1a\n" +
-	"\x18_maximum_accuracy_metersB3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
+	"\x18_maximum_accuracy_metersB\x1b\n" +
+	"\x19_approach_distance_metersB3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
 
 var (
 	file_wantgo_v1_presence_proto_rawDescOnce sync.Once
@@ -313,11 +338,12 @@ var file_wantgo_v1_presence_proto_depIdxs = []int32{
 	3, // 2: wantgo.v1.PresenceRules.silence:type_name -> google.protobuf.Duration
 	3, // 3: wantgo.v1.PresenceRules.late_after:type_name -> google.protobuf.Duration
 	1, // 4: wantgo.v1.PresenceRules.already_inside:type_name -> wantgo.v1.PresenceRules.AlreadyInside
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	3, // 5: wantgo.v1.PresenceRules.approach_time:type_name -> google.protobuf.Duration
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_presence_proto_init() }

@@ -308,46 +308,49 @@ type PingRefusal_Code int32
 
 const (
 	PingRefusal_CODE_UNSPECIFIED PingRefusal_Code = 0
-	// A field of the ping breaks a constraint: `field` names it.
+	// Another field of the ping breaks a constraint: `field` names it.
 	PingRefusal_INVALID_FIELD PingRefusal_Code = 1
+	// Latitude or longitude is not a number, or out of range.
+	PingRefusal_INVALID_PLACE PingRefusal_Code = 2
+	// The accuracy is not a number, negative or beyond any use.
+	PingRefusal_INVALID_ACCURACY PingRefusal_Code = 3
+	// The speed is not a number, negative or beyond anything that moves.
+	PingRefusal_INVALID_SPEED PingRefusal_Code = 4
+	// The time of observation is missing, or before the year 2000.
+	PingRefusal_INVALID_TIME PingRefusal_Code = 5
 	// Latitude and longitude are both exactly 0: a phone without a fix.
-	PingRefusal_PLACE_MISSING PingRefusal_Code = 2
-	// Observed later than now plus the brand's skew limit.
-	PingRefusal_IN_THE_FUTURE PingRefusal_Code = 3
+	PingRefusal_PLACE_MISSING PingRefusal_Code = 6
+	// Observed later than now plus the permitted skew.
+	PingRefusal_TIME_IN_FUTURE PingRefusal_Code = 7
 	// Older than pings are taken at all.
-	PingRefusal_TOO_OLD PingRefusal_Code = 4
+	PingRefusal_TOO_OLD PingRefusal_Code = 8
 	// ImportPings: no such device.
-	PingRefusal_DEVICE_UNKNOWN PingRefusal_Code = 5
-	// This one could not be committed; the others were. Repeat it.
-	PingRefusal_TRY_AGAIN PingRefusal_Code = 6
-	// Gate 1: the brand has recorded no filing mode.
+	PingRefusal_DEVICE_UNKNOWN PingRefusal_Code = 9
+	// Gate 1: the brand's filing does not allow taking positions: none is recorded, it is for positions that stay on the
+	// device, or a small business's time to file is over.
 	PingRefusal_FILING_MISSING PingRefusal_Code = 10
-	// Gate 1: the brand evaluates positions on the device only.
-	PingRefusal_FILING_ON_DEVICE_ONLY PingRefusal_Code = 11
-	// Gate 1: the small business's time to file is over.
-	PingRefusal_FILING_OVERDUE PingRefusal_Code = 12
 	// Gate 2: nothing is known about the person's age.
 	PingRefusal_AGE_UNKNOWN PingRefusal_Code = 20
 	// Gate 2: under the jurisdiction's age, without a guardian's consent.
-	PingRefusal_UNDER_AGE PingRefusal_Code = 21
+	PingRefusal_GUARDIAN_MISSING PingRefusal_Code = 21
 	// Gate 3: the person has paused location.
-	PingRefusal_PAUSED PingRefusal_Code = 30
+	PingRefusal_LOCATION_PAUSED PingRefusal_Code = 30
 	// Gate 4: no consent to location use, or withdrawn, or run out.
-	PingRefusal_LOCATION_CONSENT_MISSING PingRefusal_Code = 40
-	// Gate 5: the location-use record could not be written, so nothing was evaluated.
-	PingRefusal_LOCATION_RECORD_FAILED PingRefusal_Code = 50
+	PingRefusal_LOCATION_NOT_CONSENTED PingRefusal_Code = 40
 	// Gate 6: in a sensitive place.
 	PingRefusal_SENSITIVE_PLACE PingRefusal_Code = 60
-	// Being erased: no later write.
-	PingRefusal_PERSON_ERASING PingRefusal_Code = 70
 	// Too inaccurate for any fence here.
 	PingRefusal_ACCURACY_TOO_POOR PingRefusal_Code = 80
 	// Further from the last one than anybody travels.
 	PingRefusal_TELEPORT PingRefusal_Code = 81
 	// A mock position, and the brand refuses those.
-	PingRefusal_MOCK_LOCATION PingRefusal_Code = 82
+	PingRefusal_MOCK PingRefusal_Code = 82
 	// Older than the last one that was applied.
 	PingRefusal_OUT_OF_ORDER PingRefusal_Code = 83
+	// ImportPings: the device's person is being erased, or went over to another record: no later write.
+	PingRefusal_PERSON_GONE PingRefusal_Code = 90
+	// This one could not be committed; the others were. Repeat it.
+	PingRefusal_TRY_AGAIN PingRefusal_Code = 91
 )
 
 // Enum value maps for PingRefusal_Code.
@@ -355,48 +358,50 @@ var (
 	PingRefusal_Code_name = map[int32]string{
 		0:  "CODE_UNSPECIFIED",
 		1:  "INVALID_FIELD",
-		2:  "PLACE_MISSING",
-		3:  "IN_THE_FUTURE",
-		4:  "TOO_OLD",
-		5:  "DEVICE_UNKNOWN",
-		6:  "TRY_AGAIN",
+		2:  "INVALID_PLACE",
+		3:  "INVALID_ACCURACY",
+		4:  "INVALID_SPEED",
+		5:  "INVALID_TIME",
+		6:  "PLACE_MISSING",
+		7:  "TIME_IN_FUTURE",
+		8:  "TOO_OLD",
+		9:  "DEVICE_UNKNOWN",
 		10: "FILING_MISSING",
-		11: "FILING_ON_DEVICE_ONLY",
-		12: "FILING_OVERDUE",
 		20: "AGE_UNKNOWN",
-		21: "UNDER_AGE",
-		30: "PAUSED",
-		40: "LOCATION_CONSENT_MISSING",
-		50: "LOCATION_RECORD_FAILED",
+		21: "GUARDIAN_MISSING",
+		30: "LOCATION_PAUSED",
+		40: "LOCATION_NOT_CONSENTED",
 		60: "SENSITIVE_PLACE",
-		70: "PERSON_ERASING",
 		80: "ACCURACY_TOO_POOR",
 		81: "TELEPORT",
-		82: "MOCK_LOCATION",
+		82: "MOCK",
 		83: "OUT_OF_ORDER",
+		90: "PERSON_GONE",
+		91: "TRY_AGAIN",
 	}
 	PingRefusal_Code_value = map[string]int32{
-		"CODE_UNSPECIFIED":         0,
-		"INVALID_FIELD":            1,
-		"PLACE_MISSING":            2,
-		"IN_THE_FUTURE":            3,
-		"TOO_OLD":                  4,
-		"DEVICE_UNKNOWN":           5,
-		"TRY_AGAIN":                6,
-		"FILING_MISSING":           10,
-		"FILING_ON_DEVICE_ONLY":    11,
-		"FILING_OVERDUE":           12,
-		"AGE_UNKNOWN":              20,
-		"UNDER_AGE":                21,
-		"PAUSED":                   30,
-		"LOCATION_CONSENT_MISSING": 40,
-		"LOCATION_RECORD_FAILED":   50,
-		"SENSITIVE_PLACE":          60,
-		"PERSON_ERASING":           70,
-		"ACCURACY_TOO_POOR":        80,
-		"TELEPORT":                 81,
-		"MOCK_LOCATION":            82,
-		"OUT_OF_ORDER":             83,
+		"CODE_UNSPECIFIED":       0,
+		"INVALID_FIELD":          1,
+		"INVALID_PLACE":          2,
+		"INVALID_ACCURACY":       3,
+		"INVALID_SPEED":          4,
+		"INVALID_TIME":           5,
+		"PLACE_MISSING":          6,
+		"TIME_IN_FUTURE":         7,
+		"TOO_OLD":                8,
+		"DEVICE_UNKNOWN":         9,
+		"FILING_MISSING":         10,
+		"AGE_UNKNOWN":            20,
+		"GUARDIAN_MISSING":       21,
+		"LOCATION_PAUSED":        30,
+		"LOCATION_NOT_CONSENTED": 40,
+		"SENSITIVE_PLACE":        60,
+		"ACCURACY_TOO_POOR":      80,
+		"TELEPORT":               81,
+		"MOCK":                   82,
+		"OUT_OF_ORDER":           83,
+		"PERSON_GONE":            90,
+		"TRY_AGAIN":              91,
 	}
 )
 
@@ -431,8 +436,8 @@ type ExitReason_Code int32
 
 const (
 	ExitReason_CODE_UNSPECIFIED ExitReason_Code = 0
-	// The device went out.
-	ExitReason_LEFT ExitReason_Code = 1
+	// The device went out, or was far away when it was heard again.
+	ExitReason_MOVED ExitReason_Code = 1
 	// Nothing was heard for 1.25 times the silence time.
 	ExitReason_SILENCE ExitReason_Code = 2
 	// The person paused location.
@@ -447,15 +452,13 @@ const (
 	ExitReason_FENCE_CHANGED ExitReason_Code = 7
 	// The device went to another person (login, logout). Makes no moment.
 	ExitReason_PERSON_CHANGED ExitReason_Code = 8
-	// Far away at the next ping, with a silence between.
-	ExitReason_JUMPED ExitReason_Code = 9
 )
 
 // Enum value maps for ExitReason_Code.
 var (
 	ExitReason_Code_name = map[int32]string{
 		0: "CODE_UNSPECIFIED",
-		1: "LEFT",
+		1: "MOVED",
 		2: "SILENCE",
 		3: "PAUSED",
 		4: "CONSENT_WITHDRAWN",
@@ -463,11 +466,10 @@ var (
 		6: "FENCE_DELETED",
 		7: "FENCE_CHANGED",
 		8: "PERSON_CHANGED",
-		9: "JUMPED",
 	}
 	ExitReason_Code_value = map[string]int32{
 		"CODE_UNSPECIFIED":  0,
-		"LEFT":              1,
+		"MOVED":             1,
 		"SILENCE":           2,
 		"PAUSED":            3,
 		"CONSENT_WITHDRAWN": 4,
@@ -475,7 +477,6 @@ var (
 		"FENCE_DELETED":     6,
 		"FENCE_CHANGED":     7,
 		"PERSON_CHANGED":    8,
-		"JUMPED":            9,
 	}
 )
 
@@ -510,82 +511,61 @@ type DecisionReason_Code int32
 
 const (
 	DecisionReason_CODE_UNSPECIFIED DecisionReason_Code = 0
-	// All gates passed, the first in order: a notification was made. {priority, distance_meters}
+	// All gates passed, the first in order: a notification was made. {}
 	DecisionReason_WON DecisionReason_Code = 1
-	// Another campaign of the same commit stood before it and won. {winner_campaign_id, winner_priority, priority}
+	// Another campaign of the same commit stood before it and won. {by: the id of that campaign}
 	DecisionReason_OUTRANKED DecisionReason_Code = 2
-	// Gate 7: the ping came later than moments may be made of. {age_seconds, limit_seconds}
-	DecisionReason_PING_LATE DecisionReason_Code = 70
-	// Gate 8: the campaign is a draft, paused or ended. {state}
-	DecisionReason_CAMPAIGN_NOT_LIVE DecisionReason_Code = 80
-	// Gate 8. {start_time} or {start_date, local_date, time_zone}
-	DecisionReason_BEFORE_START DecisionReason_Code = 81
-	// Gate 8. {end_time} or {end_date, local_date, time_zone}
-	DecisionReason_AFTER_END DecisionReason_Code = 82
-	// Gate 8: outside the weekly hours, in the store's zone. {local_time, weekday, time_zone}
+	// Gates 1 to 6 refuse a ping before any campaign is looked at: then it is a PingRefusal of the same name, which says
+	// more. What may change until a notification goes out is asked again then.
+	DecisionReason_FILING_MISSING DecisionReason_Code = 10
+	// Gate 2. {}
+	DecisionReason_AGE_UNKNOWN DecisionReason_Code = 20
+	// Gate 2. {}
+	DecisionReason_GUARDIAN_MISSING DecisionReason_Code = 21
+	// Gate 3. {}
+	DecisionReason_LOCATION_PAUSED DecisionReason_Code = 30
+	// Gate 4. {}
+	DecisionReason_LOCATION_NOT_CONSENTED DecisionReason_Code = 40
+	// Gate 6. {}
+	DecisionReason_SENSITIVE_PLACE DecisionReason_Code = 60
+	// Gate 7: too late to act on. {why, deadline?} why: "late", the ping came later than moments may be made of;
+	// "deadline", the campaign's own was over; "time_unknown".
+	DecisionReason_NOT_FRESH DecisionReason_Code = 70
+	// Gate 8: somebody stopped the whole brand. {}
+	DecisionReason_BRAND_STOPPED DecisionReason_Code = 80
+	// Gate 8: the campaign was paused, ended or deleted. {state: "draft", "paused", "ended" or "deleted"}
+	DecisionReason_CAMPAIGN_NOT_LIVE DecisionReason_Code = 81
+	// Gate 8: before the first or after the last day, in the store's zone. {local_time, zone}
+	DecisionReason_OUTSIDE_DATES DecisionReason_Code = 82
+	// Gate 8: outside the weekly hours, in the store's zone. {local_time, zone} or {why: "zone_unknown"}
 	DecisionReason_OUTSIDE_HOURS DecisionReason_Code = 83
-	// Gate 8: the campaign runs only while the store is open. {local_time, weekday, time_zone}
+	// Gate 8: the store is switched off, or closed at a time when the campaign runs only while it is open.
+	// {why, local_time?, zone?} why: "state", switched off; "hours", closed now; "hours_unknown"; "no_store", a free fence.
 	DecisionReason_STORE_CLOSED DecisionReason_Code = 84
-	// Gate 8: somebody stopped the whole brand. {stop_time}
-	DecisionReason_BRAND_STOPPED DecisionReason_Code = 85
-	// Gate 8: the store is switched off. {store_id}
-	DecisionReason_STORE_INACTIVE DecisionReason_Code = 86
-	// Gate 9: the audience expression said no. {expression}
-	DecisionReason_AUDIENCE_NOT_MATCHED DecisionReason_Code = 90
-	// Gate 9: the audience asks for visit history, which this person does not let us keep. {}
-	DecisionReason_VISIT_HISTORY_NOT_CONSENTED DecisionReason_Code = 91
-	// Gate 9: the audience asks for something unknown about this person. {attribute}
-	DecisionReason_AUDIENCE_INPUT_MISSING DecisionReason_Code = 92
-	// Gate 10. {arm}
-	DecisionReason_HELD_OUT DecisionReason_Code = 100
-	// Gate 11: the same campaign, too soon again. {cooldown_seconds, last_time, free_time}
+	// Gate 11: the same campaign, too soon again. {cooldown, free_at}
 	DecisionReason_COOLDOWN DecisionReason_Code = 110
-	// Gate 11: a cap is full; the first that was. {scope, scope_id, limit, used, window, free_time}
+	// Gate 11: a cap is full; the first that was. {of: "brand" or "campaign", scope, limit, window: "day", "week",
+	// "month" or a duration, count, free_at?, key?: which tag, channel or campaign}
 	DecisionReason_CAP_REACHED DecisionReason_Code = 111
-	// Gate 11: too soon after any notification of the brand. {gap_seconds, last_time, free_time}
+	// Gate 11: too soon after any notification of the brand. {gap, free_at}
 	DecisionReason_MINIMUM_GAP DecisionReason_Code = 112
-	// Gate 11: the person's own limit. {limit, used, window, free_time}
-	DecisionReason_PERSON_LIMIT DecisionReason_Code = 113
-	// Gate 12: none left. {stock}
-	DecisionReason_STOCK_EXHAUSTED DecisionReason_Code = 120
-	// Gate 12: this person has had all they may. {limit, issued}
-	DecisionReason_PERSON_COUPON_LIMIT DecisionReason_Code = 121
-	// Gate 12: the offer's time is over. {valid_until_time}
-	DecisionReason_OFFER_OVER DecisionReason_Code = 122
-	// Gate 12: no share of the stock could be had in time. {}
-	DecisionReason_STOCK_UNAVAILABLE DecisionReason_Code = 123
-	// Gate 13: no consent to advertising, withdrawn, or never asked. {purpose, withdrawn_time?}
-	DecisionReason_AD_CONSENT_MISSING DecisionReason_Code = 130
-	// Gate 14: night in the person's zone, without the consent for it. {local_time, time_zone, quiet_from, quiet_until, free_time}
+	// Gate 12: this person has had all coupons of the offer they may. {limit, count}
+	DecisionReason_PERSON_LIMIT DecisionReason_Code = 120
+	// Gate 12: no coupon to be had. {why, stock?} why: "none_left"; "offer_over", its time is over; "stock_unknown".
+	DecisionReason_STOCK_GONE DecisionReason_Code = 121
+	// Gate 13: no consent to advertising, withdrawn, or never asked. {purpose}
+	DecisionReason_AD_NOT_CONSENTED DecisionReason_Code = 130
+	// Gate 14: night in the person's zone, without the consent for it. {zone: one or more, with commas; until?} or
+	// {why: "hours_unknown"}
 	DecisionReason_QUIET_HOURS DecisionReason_Code = 140
-	// Gate 15: in the background, and no device has a push address. {}
-	DecisionReason_NO_PUSH_ADDRESS DecisionReason_Code = 150
-	// Gate 15: the provider refused the address for good. {provider, code}
-	DecisionReason_PUSH_ADDRESS_DROPPED DecisionReason_Code = 151
-	// Gate 15: the phone's system shows no notifications of this app, as last told. {told_time}
-	DecisionReason_OS_PUSH_DENIED DecisionReason_Code = 152
-	// Gate 15: the brand has no working credential for that provider. {provider}
-	DecisionReason_CREDENTIAL_MISSING DecisionReason_Code = 153
-	// Gate 16: no text in the person's locale nor in the brand's. {locale, default_locale}
-	DecisionReason_TEXT_LOCALE_MISSING DecisionReason_Code = 160
-	// Gate 16: a variable has no value here. {variable}
-	DecisionReason_TEXT_VARIABLE_MISSING DecisionReason_Code = 161
-	// Gate 16: the rendered text breaks a rule. {rule}
-	DecisionReason_TEXT_REFUSED DecisionReason_Code = 162
-	// Gate 16: an advertisement needs the sender's name and contact. {}
-	DecisionReason_SENDER_MISSING DecisionReason_Code = 163
-	// Asked again at dispatch: the deadline is over. {deadline_time}
-	DecisionReason_DEADLINE_PASSED DecisionReason_Code = 200
-	// Asked again at dispatch: the person has paused location. {}
-	DecisionReason_PAUSED DecisionReason_Code = 201
-	// Asked again at dispatch: the consent to location use is gone. {}
-	DecisionReason_LOCATION_CONSENT_WITHDRAWN DecisionReason_Code = 202
-	// Asked again at dispatch: a login moved the person to another record. {}
-	DecisionReason_PERSON_MOVED DecisionReason_Code = 203
-	// Asked again at dispatch: being erased. {}
-	DecisionReason_PERSON_ERASING DecisionReason_Code = 204
-	// No push needed: the phone said that it showed the in-app message. {shown_time}
-	DecisionReason_SHOWN_IN_APP DecisionReason_Code = 205
+	// Gate 15: in the background, and nothing could reach the phone. {why} why: "address_missing"; "address_gone", the
+	// provider refused it for good, or the app took it back; "address_quarantined", the provider finds fault with it;
+	// "os_push_refused", the phone's system shows no notifications of this app; "device_unknown", no longer the person's.
+	DecisionReason_UNREACHABLE DecisionReason_Code = 150
+	// Gate 16: the text could not be made, or breaks a rule. {why, variable?} why: "no_text", none in the person's locale
+	// nor in the brand's; "variable_missing", without a value here; "variable_unknown"; "sender_missing", the brand's
+	// sender name or contact; "label_look_alike"; "empty"; "no_room", for what the law asks for; "too_large".
+	DecisionReason_TEXT_REFUSED DecisionReason_Code = 160
 )
 
 // Enum value maps for DecisionReason_Code.
@@ -594,83 +574,53 @@ var (
 		0:   "CODE_UNSPECIFIED",
 		1:   "WON",
 		2:   "OUTRANKED",
-		70:  "PING_LATE",
-		80:  "CAMPAIGN_NOT_LIVE",
-		81:  "BEFORE_START",
-		82:  "AFTER_END",
+		10:  "FILING_MISSING",
+		20:  "AGE_UNKNOWN",
+		21:  "GUARDIAN_MISSING",
+		30:  "LOCATION_PAUSED",
+		40:  "LOCATION_NOT_CONSENTED",
+		60:  "SENSITIVE_PLACE",
+		70:  "NOT_FRESH",
+		80:  "BRAND_STOPPED",
+		81:  "CAMPAIGN_NOT_LIVE",
+		82:  "OUTSIDE_DATES",
 		83:  "OUTSIDE_HOURS",
 		84:  "STORE_CLOSED",
-		85:  "BRAND_STOPPED",
-		86:  "STORE_INACTIVE",
-		90:  "AUDIENCE_NOT_MATCHED",
-		91:  "VISIT_HISTORY_NOT_CONSENTED",
-		92:  "AUDIENCE_INPUT_MISSING",
-		100: "HELD_OUT",
 		110: "COOLDOWN",
 		111: "CAP_REACHED",
 		112: "MINIMUM_GAP",
-		113: "PERSON_LIMIT",
-		120: "STOCK_EXHAUSTED",
-		121: "PERSON_COUPON_LIMIT",
-		122: "OFFER_OVER",
-		123: "STOCK_UNAVAILABLE",
-		130: "AD_CONSENT_MISSING",
+		120: "PERSON_LIMIT",
+		121: "STOCK_GONE",
+		130: "AD_NOT_CONSENTED",
 		140: "QUIET_HOURS",
-		150: "NO_PUSH_ADDRESS",
-		151: "PUSH_ADDRESS_DROPPED",
-		152: "OS_PUSH_DENIED",
-		153: "CREDENTIAL_MISSING",
-		160: "TEXT_LOCALE_MISSING",
-		161: "TEXT_VARIABLE_MISSING",
-		162: "TEXT_REFUSED",
-		163: "SENDER_MISSING",
-		200: "DEADLINE_PASSED",
-		201: "PAUSED",
-		202: "LOCATION_CONSENT_WITHDRAWN",
-		203: "PERSON_MOVED",
-		204: "PERSON_ERASING",
-		205: "SHOWN_IN_APP",
+		150: "UNREACHABLE",
+		160: "TEXT_REFUSED",
 	}
 	DecisionReason_Code_value = map[string]int32{
-		"CODE_UNSPECIFIED":            0,
-		"WON":                         1,
-		"OUTRANKED":                   2,
-		"PING_LATE":                   70,
-		"CAMPAIGN_NOT_LIVE":           80,
-		"BEFORE_START":                81,
-		"AFTER_END":                   82,
-		"OUTSIDE_HOURS":               83,
-		"STORE_CLOSED":                84,
-		"BRAND_STOPPED":               85,
-		"STORE_INACTIVE":              86,
-		"AUDIENCE_NOT_MATCHED":        90,
-		"VISIT_HISTORY_NOT_CONSENTED": 91,
-		"AUDIENCE_INPUT_MISSING":      92,
-		"HELD_OUT":                    100,
-		"COOLDOWN":                    110,
-		"CAP_REACHED":                 111,
-		"MINIMUM_GAP":                 112,
-		"PERSON_LIMIT":                113,
-		"STOCK_EXHAUSTED":             120,
-		"PERSON_COUPON_LIMIT":         121,
-		"OFFER_OVER":                  122,
-		"STOCK_UNAVAILABLE":           123,
-		"AD_CONSENT_MISSING":          130,
-		"QUIET_HOURS":                 140,
-		"NO_PUSH_ADDRESS":             150,
-		"PUSH_ADDRESS_DROPPED":        151,
-		"OS_PUSH_DENIED":              152,
-		"CREDENTIAL_MISSING":          153,
-		"TEXT_LOCALE_MISSING":         160,
-		"TEXT_VARIABLE_MISSING":       161,
-		"TEXT_REFUSED":                162,
-		"SENDER_MISSING":              163,
-		"DEADLINE_PASSED":             200,
-		"PAUSED":                      201,
-		"LOCATION_CONSENT_WITHDRAWN":  202,
-		"PERSON_MOVED":                203,
-		"PERSON_ERASING":              204,
-		"SHOWN_IN_APP":                205,
+		"CODE_UNSPECIFIED":       0,
+		"WON":                    1,
+		"OUTRANKED":              2,
+		"FILING_MISSING":         10,
+		"AGE_UNKNOWN":            20,
+		"GUARDIAN_MISSING":       21,
+		"LOCATION_PAUSED":        30,
+		"LOCATION_NOT_CONSENTED": 40,
+		"SENSITIVE_PLACE":        60,
+		"NOT_FRESH":              70,
+		"BRAND_STOPPED":          80,
+		"CAMPAIGN_NOT_LIVE":      81,
+		"OUTSIDE_DATES":          82,
+		"OUTSIDE_HOURS":          83,
+		"STORE_CLOSED":           84,
+		"COOLDOWN":               110,
+		"CAP_REACHED":            111,
+		"MINIMUM_GAP":            112,
+		"PERSON_LIMIT":           120,
+		"STOCK_GONE":             121,
+		"AD_NOT_CONSENTED":       130,
+		"QUIET_HOURS":            140,
+		"UNREACHABLE":            150,
+		"TEXT_REFUSED":           160,
 	}
 )
 
@@ -741,7 +691,7 @@ func (*ErrorReason) Descriptor() ([]byte, []int) {
 }
 
 // Why a ping was acknowledged and not used. Nothing changed and nothing was kept because of it, except that
-// PAUSED, LOCATION_CONSENT_MISSING and SENSITIVE_PLACE end open visits. Do not repeat a refused ping, unless the
+// LOCATION_PAUSED, LOCATION_NOT_CONSENTED and SENSITIVE_PLACE end open visits. Do not repeat a refused ping, unless the
 // code is TRY_AGAIN.
 type PingRefusal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -816,9 +766,9 @@ func (*ExitReason) Descriptor() ([]byte, []int) {
 	return file_wantgo_v1_reason_proto_rawDescGZIP(), []int{2}
 }
 
-// What the engine said about one moment and one campaign, and which gate said it. The keys of `values` follow in
-// braces. Times are RFC 3339 in UTC unless the key says local. Gates 1 to 6 refuse the ping before any campaign is
-// looked at: see PingRefusal.
+// What the engine said about one moment and one campaign, and which gate said it. The number is ten times the gate's and
+// what follows. The keys of `values` follow in braces, with what "why" may be; a question mark behind a key: not always
+// there. Times are RFC 3339 in UTC, unless the key says local; durations are such as "1h30m0s". Other pairs may be added.
 type DecisionReason struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -927,37 +877,37 @@ const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\n" +
 	"OVERLOADED\x10\xa1\x01\x12\x0e\n" +
 	"\tNOT_READY\x10\xa2\x01\x12\x13\n" +
-	"\x0eINTERNAL_FAULT\x10\xa3\x01\"\xb1\x03\n" +
-	"\vPingRefusal\"\xa1\x03\n" +
+	"\x0eINTERNAL_FAULT\x10\xa3\x01\"\xb7\x03\n" +
+	"\vPingRefusal\"\xa7\x03\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rINVALID_FIELD\x10\x01\x12\x11\n" +
-	"\rPLACE_MISSING\x10\x02\x12\x11\n" +
-	"\rIN_THE_FUTURE\x10\x03\x12\v\n" +
-	"\aTOO_OLD\x10\x04\x12\x12\n" +
-	"\x0eDEVICE_UNKNOWN\x10\x05\x12\r\n" +
-	"\tTRY_AGAIN\x10\x06\x12\x12\n" +
+	"\rINVALID_PLACE\x10\x02\x12\x14\n" +
+	"\x10INVALID_ACCURACY\x10\x03\x12\x11\n" +
+	"\rINVALID_SPEED\x10\x04\x12\x10\n" +
+	"\fINVALID_TIME\x10\x05\x12\x11\n" +
+	"\rPLACE_MISSING\x10\x06\x12\x12\n" +
+	"\x0eTIME_IN_FUTURE\x10\a\x12\v\n" +
+	"\aTOO_OLD\x10\b\x12\x12\n" +
+	"\x0eDEVICE_UNKNOWN\x10\t\x12\x12\n" +
 	"\x0eFILING_MISSING\x10\n" +
-	"\x12\x19\n" +
-	"\x15FILING_ON_DEVICE_ONLY\x10\v\x12\x12\n" +
-	"\x0eFILING_OVERDUE\x10\f\x12\x0f\n" +
-	"\vAGE_UNKNOWN\x10\x14\x12\r\n" +
-	"\tUNDER_AGE\x10\x15\x12\n" +
-	"\n" +
-	"\x06PAUSED\x10\x1e\x12\x1c\n" +
-	"\x18LOCATION_CONSENT_MISSING\x10(\x12\x1a\n" +
-	"\x16LOCATION_RECORD_FAILED\x102\x12\x13\n" +
-	"\x0fSENSITIVE_PLACE\x10<\x12\x12\n" +
-	"\x0ePERSON_ERASING\x10F\x12\x15\n" +
+	"\x12\x0f\n" +
+	"\vAGE_UNKNOWN\x10\x14\x12\x14\n" +
+	"\x10GUARDIAN_MISSING\x10\x15\x12\x13\n" +
+	"\x0fLOCATION_PAUSED\x10\x1e\x12\x1a\n" +
+	"\x16LOCATION_NOT_CONSENTED\x10(\x12\x13\n" +
+	"\x0fSENSITIVE_PLACE\x10<\x12\x15\n" +
 	"\x11ACCURACY_TOO_POOR\x10P\x12\f\n" +
-	"\bTELEPORT\x10Q\x12\x11\n" +
-	"\rMOCK_LOCATION\x10R\x12\x10\n" +
-	"\fOUT_OF_ORDER\x10S\"\xc0\x01\n" +
+	"\bTELEPORT\x10Q\x12\b\n" +
+	"\x04MOCK\x10R\x12\x10\n" +
+	"\fOUT_OF_ORDER\x10S\x12\x0f\n" +
+	"\vPERSON_GONE\x10Z\x12\r\n" +
+	"\tTRY_AGAIN\x10[\"\xb5\x01\n" +
 	"\n" +
-	"ExitReason\"\xb1\x01\n" +
+	"ExitReason\"\xa6\x01\n" +
 	"\x04Code\x12\x14\n" +
-	"\x10CODE_UNSPECIFIED\x10\x00\x12\b\n" +
-	"\x04LEFT\x10\x01\x12\v\n" +
+	"\x10CODE_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05MOVED\x10\x01\x12\v\n" +
 	"\aSILENCE\x10\x02\x12\n" +
 	"\n" +
 	"\x06PAUSED\x10\x03\x12\x15\n" +
@@ -965,51 +915,35 @@ const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\x0fSENSITIVE_PLACE\x10\x05\x12\x11\n" +
 	"\rFENCE_DELETED\x10\x06\x12\x11\n" +
 	"\rFENCE_CHANGED\x10\a\x12\x12\n" +
-	"\x0ePERSON_CHANGED\x10\b\x12\n" +
-	"\n" +
-	"\x06JUMPED\x10\t\"\xbd\x06\n" +
-	"\x0eDecisionReason\"\xaa\x06\n" +
+	"\x0ePERSON_CHANGED\x10\b\"\xd9\x03\n" +
+	"\x0eDecisionReason\"\xc6\x03\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\a\n" +
 	"\x03WON\x10\x01\x12\r\n" +
-	"\tOUTRANKED\x10\x02\x12\r\n" +
-	"\tPING_LATE\x10F\x12\x15\n" +
-	"\x11CAMPAIGN_NOT_LIVE\x10P\x12\x10\n" +
-	"\fBEFORE_START\x10Q\x12\r\n" +
-	"\tAFTER_END\x10R\x12\x11\n" +
+	"\tOUTRANKED\x10\x02\x12\x12\n" +
+	"\x0eFILING_MISSING\x10\n" +
+	"\x12\x0f\n" +
+	"\vAGE_UNKNOWN\x10\x14\x12\x14\n" +
+	"\x10GUARDIAN_MISSING\x10\x15\x12\x13\n" +
+	"\x0fLOCATION_PAUSED\x10\x1e\x12\x1a\n" +
+	"\x16LOCATION_NOT_CONSENTED\x10(\x12\x13\n" +
+	"\x0fSENSITIVE_PLACE\x10<\x12\r\n" +
+	"\tNOT_FRESH\x10F\x12\x11\n" +
+	"\rBRAND_STOPPED\x10P\x12\x15\n" +
+	"\x11CAMPAIGN_NOT_LIVE\x10Q\x12\x11\n" +
+	"\rOUTSIDE_DATES\x10R\x12\x11\n" +
 	"\rOUTSIDE_HOURS\x10S\x12\x10\n" +
-	"\fSTORE_CLOSED\x10T\x12\x11\n" +
-	"\rBRAND_STOPPED\x10U\x12\x12\n" +
-	"\x0eSTORE_INACTIVE\x10V\x12\x18\n" +
-	"\x14AUDIENCE_NOT_MATCHED\x10Z\x12\x1f\n" +
-	"\x1bVISIT_HISTORY_NOT_CONSENTED\x10[\x12\x1a\n" +
-	"\x16AUDIENCE_INPUT_MISSING\x10\\\x12\f\n" +
-	"\bHELD_OUT\x10d\x12\f\n" +
+	"\fSTORE_CLOSED\x10T\x12\f\n" +
 	"\bCOOLDOWN\x10n\x12\x0f\n" +
 	"\vCAP_REACHED\x10o\x12\x0f\n" +
 	"\vMINIMUM_GAP\x10p\x12\x10\n" +
-	"\fPERSON_LIMIT\x10q\x12\x13\n" +
-	"\x0fSTOCK_EXHAUSTED\x10x\x12\x17\n" +
-	"\x13PERSON_COUPON_LIMIT\x10y\x12\x0e\n" +
+	"\fPERSON_LIMIT\x10x\x12\x0e\n" +
 	"\n" +
-	"OFFER_OVER\x10z\x12\x15\n" +
-	"\x11STOCK_UNAVAILABLE\x10{\x12\x17\n" +
-	"\x12AD_CONSENT_MISSING\x10\x82\x01\x12\x10\n" +
-	"\vQUIET_HOURS\x10\x8c\x01\x12\x14\n" +
-	"\x0fNO_PUSH_ADDRESS\x10\x96\x01\x12\x19\n" +
-	"\x14PUSH_ADDRESS_DROPPED\x10\x97\x01\x12\x13\n" +
-	"\x0eOS_PUSH_DENIED\x10\x98\x01\x12\x17\n" +
-	"\x12CREDENTIAL_MISSING\x10\x99\x01\x12\x18\n" +
-	"\x13TEXT_LOCALE_MISSING\x10\xa0\x01\x12\x1a\n" +
-	"\x15TEXT_VARIABLE_MISSING\x10\xa1\x01\x12\x11\n" +
-	"\fTEXT_REFUSED\x10\xa2\x01\x12\x13\n" +
-	"\x0eSENDER_MISSING\x10\xa3\x01\x12\x14\n" +
-	"\x0fDEADLINE_PASSED\x10\xc8\x01\x12\v\n" +
-	"\x06PAUSED\x10\xc9\x01\x12\x1f\n" +
-	"\x1aLOCATION_CONSENT_WITHDRAWN\x10\xca\x01\x12\x11\n" +
-	"\fPERSON_MOVED\x10\xcb\x01\x12\x13\n" +
-	"\x0ePERSON_ERASING\x10\xcc\x01\x12\x11\n" +
-	"\fSHOWN_IN_APP\x10\xcd\x01B3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
+	"STOCK_GONE\x10y\x12\x15\n" +
+	"\x10AD_NOT_CONSENTED\x10\x82\x01\x12\x10\n" +
+	"\vQUIET_HOURS\x10\x8c\x01\x12\x10\n" +
+	"\vUNREACHABLE\x10\x96\x01\x12\x11\n" +
+	"\fTEXT_REFUSED\x10\xa0\x01B3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
 
 var (
 	file_wantgo_v1_reason_proto_rawDescOnce sync.Once

@@ -11,6 +11,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -22,6 +23,57 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+type SearchStoresRequest_View int32
+
+const (
+	SearchStoresRequest_VIEW_UNSPECIFIED SearchStoresRequest_View = 0
+	// The default: what a list of results shows.
+	SearchStoresRequest_BASIC SearchStoresRequest_View = 1
+	// With the whole store: address, hours, picture and so on.
+	SearchStoresRequest_FULL SearchStoresRequest_View = 2
+)
+
+// Enum value maps for SearchStoresRequest_View.
+var (
+	SearchStoresRequest_View_name = map[int32]string{
+		0: "VIEW_UNSPECIFIED",
+		1: "BASIC",
+		2: "FULL",
+	}
+	SearchStoresRequest_View_value = map[string]int32{
+		"VIEW_UNSPECIFIED": 0,
+		"BASIC":            1,
+		"FULL":             2,
+	}
+)
+
+func (x SearchStoresRequest_View) Enum() *SearchStoresRequest_View {
+	p := new(SearchStoresRequest_View)
+	*p = x
+	return p
+}
+
+func (x SearchStoresRequest_View) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SearchStoresRequest_View) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_store_service_proto_enumTypes[0].Descriptor()
+}
+
+func (SearchStoresRequest_View) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_store_service_proto_enumTypes[0]
+}
+
+func (x SearchStoresRequest_View) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SearchStoresRequest_View.Descriptor instead.
+func (SearchStoresRequest_View) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{6, 0}
+}
 
 type ImportStoresRequest_Format int32
 
@@ -60,11 +112,11 @@ func (x ImportStoresRequest_Format) String() string {
 }
 
 func (ImportStoresRequest_Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_wantgo_v1_store_service_proto_enumTypes[0].Descriptor()
+	return file_wantgo_v1_store_service_proto_enumTypes[1].Descriptor()
 }
 
 func (ImportStoresRequest_Format) Type() protoreflect.EnumType {
-	return &file_wantgo_v1_store_service_proto_enumTypes[0]
+	return &file_wantgo_v1_store_service_proto_enumTypes[1]
 }
 
 func (x ImportStoresRequest_Format) Number() protoreflect.EnumNumber {
@@ -73,7 +125,7 @@ func (x ImportStoresRequest_Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ImportStoresRequest_Format.Descriptor instead.
 func (ImportStoresRequest_Format) EnumDescriptor() ([]byte, []int) {
-	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{10, 0}
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type ImportStoresRequest_Encoding int32
@@ -110,11 +162,11 @@ func (x ImportStoresRequest_Encoding) String() string {
 }
 
 func (ImportStoresRequest_Encoding) Descriptor() protoreflect.EnumDescriptor {
-	return file_wantgo_v1_store_service_proto_enumTypes[1].Descriptor()
+	return file_wantgo_v1_store_service_proto_enumTypes[2].Descriptor()
 }
 
 func (ImportStoresRequest_Encoding) Type() protoreflect.EnumType {
-	return &file_wantgo_v1_store_service_proto_enumTypes[1]
+	return &file_wantgo_v1_store_service_proto_enumTypes[2]
 }
 
 func (x ImportStoresRequest_Encoding) Number() protoreflect.EnumNumber {
@@ -123,7 +175,7 @@ func (x ImportStoresRequest_Encoding) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ImportStoresRequest_Encoding.Descriptor instead.
 func (ImportStoresRequest_Encoding) EnumDescriptor() ([]byte, []int) {
-	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{10, 1}
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{12, 1}
 }
 
 type CreateStoreRequest struct {
@@ -474,6 +526,262 @@ func (x *ListStoresResponse) GetNextPageToken() string {
 	return ""
 }
 
+type SearchStoresRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// WGS-84 degrees of the place asked about.
+	Latitude *float64 `protobuf:"fixed64,1,opt,name=latitude,proto3,oneof" json:"latitude,omitempty"`
+	// WGS-84 degrees.
+	Longitude *float64 `protobuf:"fixed64,2,opt,name=longitude,proto3,oneof" json:"longitude,omitempty"`
+	// Metres. 0: no limit.
+	RadiusMeters float64 `protobuf:"fixed64,3,opt,name=radius_meters,json=radiusMeters,proto3" json:"radius_meters,omitempty"`
+	// What somebody has typed so far: the beginning of a store's name in any locale, of its chain or its district, or of
+	// any word of these. Case, width, accents, blanks and punctuation make no difference, and a Korean syllable counts
+	// while it is still being typed.
+	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// With all of these tags. Empty: any.
+	Tags []string `protobuf:"bytes,5,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Of this chain, case and width as in text. Empty: any.
+	Chain string `protobuf:"bytes,6,opt,name=chain,proto3" json:"chain,omitempty"`
+	// Only stores that are known to be open. open_state and offers are then about that time; without any, about now.
+	//
+	// Types that are valid to be assigned to Open:
+	//
+	//	*SearchStoresRequest_OpenNow
+	//	*SearchStoresRequest_OpenAtTime
+	//	*SearchStoresRequest_OpenAtLocalTime
+	Open isSearchStoresRequest_Open `protobuf_oneof:"open"`
+	// Only stores that a live campaign with an offer concerns at that time.
+	WithOffer bool `protobuf:"varint,10,opt,name=with_offer,json=withOffer,proto3" json:"with_offer,omitempty"`
+	// 0: 10. More than 100 count as 100.
+	PageSize int32 `protobuf:"varint,11,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Of an answer to the same search. Pages are about the time of the first one.
+	PageToken string `protobuf:"bytes,12,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// BCP 47, of the names. Empty: the brand's.
+	Locale        string                   `protobuf:"bytes,13,opt,name=locale,proto3" json:"locale,omitempty"`
+	View          SearchStoresRequest_View `protobuf:"varint,14,opt,name=view,proto3,enum=wantgo.v1.SearchStoresRequest_View" json:"view,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchStoresRequest) Reset() {
+	*x = SearchStoresRequest{}
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchStoresRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchStoresRequest) ProtoMessage() {}
+
+func (x *SearchStoresRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchStoresRequest.ProtoReflect.Descriptor instead.
+func (*SearchStoresRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SearchStoresRequest) GetLatitude() float64 {
+	if x != nil && x.Latitude != nil {
+		return *x.Latitude
+	}
+	return 0
+}
+
+func (x *SearchStoresRequest) GetLongitude() float64 {
+	if x != nil && x.Longitude != nil {
+		return *x.Longitude
+	}
+	return 0
+}
+
+func (x *SearchStoresRequest) GetRadiusMeters() float64 {
+	if x != nil {
+		return x.RadiusMeters
+	}
+	return 0
+}
+
+func (x *SearchStoresRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *SearchStoresRequest) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *SearchStoresRequest) GetChain() string {
+	if x != nil {
+		return x.Chain
+	}
+	return ""
+}
+
+func (x *SearchStoresRequest) GetOpen() isSearchStoresRequest_Open {
+	if x != nil {
+		return x.Open
+	}
+	return nil
+}
+
+func (x *SearchStoresRequest) GetOpenNow() bool {
+	if x != nil {
+		if x, ok := x.Open.(*SearchStoresRequest_OpenNow); ok {
+			return x.OpenNow
+		}
+	}
+	return false
+}
+
+func (x *SearchStoresRequest) GetOpenAtTime() *timestamppb.Timestamp {
+	if x != nil {
+		if x, ok := x.Open.(*SearchStoresRequest_OpenAtTime); ok {
+			return x.OpenAtTime
+		}
+	}
+	return nil
+}
+
+func (x *SearchStoresRequest) GetOpenAtLocalTime() string {
+	if x != nil {
+		if x, ok := x.Open.(*SearchStoresRequest_OpenAtLocalTime); ok {
+			return x.OpenAtLocalTime
+		}
+	}
+	return ""
+}
+
+func (x *SearchStoresRequest) GetWithOffer() bool {
+	if x != nil {
+		return x.WithOffer
+	}
+	return false
+}
+
+func (x *SearchStoresRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *SearchStoresRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *SearchStoresRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *SearchStoresRequest) GetView() SearchStoresRequest_View {
+	if x != nil {
+		return x.View
+	}
+	return SearchStoresRequest_VIEW_UNSPECIFIED
+}
+
+type isSearchStoresRequest_Open interface {
+	isSearchStoresRequest_Open()
+}
+
+type SearchStoresRequest_OpenNow struct {
+	// True: now.
+	OpenNow bool `protobuf:"varint,7,opt,name=open_now,json=openNow,proto3,oneof"`
+}
+
+type SearchStoresRequest_OpenAtTime struct {
+	// At an instant.
+	OpenAtTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=open_at_time,json=openAtTime,proto3,oneof"`
+}
+
+type SearchStoresRequest_OpenAtLocalTime struct {
+	// "YYYY-MM-DDTHH:MM" by the clocks of each store's own zone.
+	OpenAtLocalTime string `protobuf:"bytes,9,opt,name=open_at_local_time,json=openAtLocalTime,proto3,oneof"`
+}
+
+func (*SearchStoresRequest_OpenNow) isSearchStoresRequest_Open() {}
+
+func (*SearchStoresRequest_OpenAtTime) isSearchStoresRequest_Open() {}
+
+func (*SearchStoresRequest_OpenAtLocalTime) isSearchStoresRequest_Open() {}
+
+type SearchStoresResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Stores []*FoundStore          `protobuf:"bytes,1,rep,name=stores,proto3" json:"stores,omitempty"`
+	// Empty: no more.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchStoresResponse) Reset() {
+	*x = SearchStoresResponse{}
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchStoresResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchStoresResponse) ProtoMessage() {}
+
+func (x *SearchStoresResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchStoresResponse.ProtoReflect.Descriptor instead.
+func (*SearchStoresResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SearchStoresResponse) GetStores() []*FoundStore {
+	if x != nil {
+		return x.Stores
+	}
+	return nil
+}
+
+func (x *SearchStoresResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 type UpdateStoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID.
@@ -492,7 +800,7 @@ type UpdateStoreRequest struct {
 
 func (x *UpdateStoreRequest) Reset() {
 	*x = UpdateStoreRequest{}
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[6]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +812,7 @@ func (x *UpdateStoreRequest) String() string {
 func (*UpdateStoreRequest) ProtoMessage() {}
 
 func (x *UpdateStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[6]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +825,7 @@ func (x *UpdateStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateStoreRequest.ProtoReflect.Descriptor instead.
 func (*UpdateStoreRequest) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{6}
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateStoreRequest) GetRequestId() string {
@@ -564,7 +872,7 @@ type UpdateStoreResponse struct {
 
 func (x *UpdateStoreResponse) Reset() {
 	*x = UpdateStoreResponse{}
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[7]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +884,7 @@ func (x *UpdateStoreResponse) String() string {
 func (*UpdateStoreResponse) ProtoMessage() {}
 
 func (x *UpdateStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[7]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +897,7 @@ func (x *UpdateStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateStoreResponse.ProtoReflect.Descriptor instead.
 func (*UpdateStoreResponse) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{7}
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpdateStoreResponse) GetStore() *Store {
@@ -616,7 +924,7 @@ type DeleteStoreRequest struct {
 
 func (x *DeleteStoreRequest) Reset() {
 	*x = DeleteStoreRequest{}
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[8]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +936,7 @@ func (x *DeleteStoreRequest) String() string {
 func (*DeleteStoreRequest) ProtoMessage() {}
 
 func (x *DeleteStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[8]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +949,7 @@ func (x *DeleteStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteStoreRequest.ProtoReflect.Descriptor instead.
 func (*DeleteStoreRequest) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{8}
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeleteStoreRequest) GetRequestId() string {
@@ -708,7 +1016,7 @@ type DeleteStoreResponse struct {
 
 func (x *DeleteStoreResponse) Reset() {
 	*x = DeleteStoreResponse{}
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[9]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +1028,7 @@ func (x *DeleteStoreResponse) String() string {
 func (*DeleteStoreResponse) ProtoMessage() {}
 
 func (x *DeleteStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[9]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +1041,7 @@ func (x *DeleteStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteStoreResponse.ProtoReflect.Descriptor instead.
 func (*DeleteStoreResponse) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{9}
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{11}
 }
 
 type ImportStoresRequest struct {
@@ -761,7 +1069,7 @@ type ImportStoresRequest struct {
 
 func (x *ImportStoresRequest) Reset() {
 	*x = ImportStoresRequest{}
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[10]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +1081,7 @@ func (x *ImportStoresRequest) String() string {
 func (*ImportStoresRequest) ProtoMessage() {}
 
 func (x *ImportStoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[10]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +1094,7 @@ func (x *ImportStoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportStoresRequest.ProtoReflect.Descriptor instead.
 func (*ImportStoresRequest) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{10}
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ImportStoresRequest) GetRequestId() string {
@@ -862,7 +1170,7 @@ type ImportStoresResponse struct {
 
 func (x *ImportStoresResponse) Reset() {
 	*x = ImportStoresResponse{}
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[11]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -874,7 +1182,7 @@ func (x *ImportStoresResponse) String() string {
 func (*ImportStoresResponse) ProtoMessage() {}
 
 func (x *ImportStoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_store_service_proto_msgTypes[11]
+	mi := &file_wantgo_v1_store_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -887,7 +1195,7 @@ func (x *ImportStoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportStoresResponse.ProtoReflect.Descriptor instead.
 func (*ImportStoresResponse) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{11}
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ImportStoresResponse) GetReport() *ImportReport {
@@ -901,7 +1209,7 @@ var File_wantgo_v1_store_service_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_store_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dwantgo/v1/store_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x16wantgo/v1/access.proto\x1a\x1dwantgo/v1/import_report.proto\x1a\x15wantgo/v1/store.proto\"\x92\x01\n" +
+	"\x1dwantgo/v1/store_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/access.proto\x1a\x1dwantgo/v1/import_report.proto\x1a\x15wantgo/v1/store.proto\x1a\x1cwantgo/v1/store_search.proto\"\x92\x01\n" +
 	"\x12CreateStoreRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12.\n" +
@@ -924,6 +1232,37 @@ const file_wantgo_v1_store_service_proto_rawDesc = "" +
 	"\x04tags\x18\x03 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\x04tags\"f\n" +
 	"\x12ListStoresResponse\x12(\n" +
 	"\x06stores\x18\x01 \x03(\v2\x10.wantgo.v1.StoreR\x06stores\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbd\x06\n" +
+	"\x13SearchStoresRequest\x12=\n" +
+	"\blatitude\x18\x01 \x01(\x01B\x1c\xbaH\x19\xc8\x01\x01\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x80V@)\x00\x00\x00\x00\x00\x80V\xc0H\x01R\blatitude\x88\x01\x01\x12?\n" +
+	"\tlongitude\x18\x02 \x01(\x01B\x1c\xbaH\x19\xc8\x01\x01\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x80f@)\x00\x00\x00\x00\x00\x80f\xc0H\x02R\tlongitude\x88\x01\x01\x125\n" +
+	"\rradius_meters\x18\x03 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\fradiusMeters\x12\x1b\n" +
+	"\x04text\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04text\x12$\n" +
+	"\x04tags\x18\x05 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x102\"\x06r\x04\x10\x01\x18@R\x04tags\x12\x1d\n" +
+	"\x05chain\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05chain\x12\x1b\n" +
+	"\bopen_now\x18\a \x01(\bH\x00R\aopenNow\x12>\n" +
+	"\fopen_at_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampH\x00R\n" +
+	"openAtTime\x12\x87\x01\n" +
+	"\x12open_at_local_time\x18\t \x01(\tBX\xbaHUrS2Q^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]$H\x00R\x0fopenAtLocalTime\x12\x1d\n" +
+	"\n" +
+	"with_offer\x18\n" +
+	" \x01(\bR\twithOffer\x12$\n" +
+	"\tpage_size\x18\v \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12\x1f\n" +
+	"\x06locale\x18\r \x01(\tB\a\xbaH\x04r\x02\x18#R\x06locale\x12A\n" +
+	"\x04view\x18\x0e \x01(\x0e2#.wantgo.v1.SearchStoresRequest.ViewB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04view\"1\n" +
+	"\x04View\x12\x14\n" +
+	"\x10VIEW_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05BASIC\x10\x01\x12\b\n" +
+	"\x04FULL\x10\x02B\x06\n" +
+	"\x04openB\v\n" +
+	"\t_latitudeB\f\n" +
+	"\n" +
+	"_longitude\"m\n" +
+	"\x14SearchStoresResponse\x12-\n" +
+	"\x06stores\x18\x01 \x03(\v2\x15.wantgo.v1.FoundStoreR\x06stores\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf4\x01\n" +
 	"\x12UpdateStoreRequest\x12'\n" +
 	"\n" +
@@ -966,7 +1305,7 @@ const file_wantgo_v1_store_service_proto_rawDesc = "" +
 	"\x05UTF_8\x10\x01\x12\t\n" +
 	"\x05CP949\x10\x02\"G\n" +
 	"\x14ImportStoresResponse\x12/\n" +
-	"\x06report\x18\x01 \x01(\v2\x17.wantgo.v1.ImportReportR\x06report2\xe1\x04\n" +
+	"\x06report\x18\x01 \x01(\v2\x17.wantgo.v1.ImportReportR\x06report2\xca\x05\n" +
 	"\fStoreService\x12c\n" +
 	"\vCreateStore\x12\x1d.wantgo.v1.CreateStoreRequest\x1a\x1e.wantgo.v1.CreateStoreResponse\"\x15\xa2\xbb\x18\x11\n" +
 	"\x01\x03\x12\fstores:write\x12Y\n" +
@@ -974,7 +1313,9 @@ const file_wantgo_v1_store_service_proto_rawDesc = "" +
 	"\x01\x03\x12\vstores:read\x12_\n" +
 	"\n" +
 	"ListStores\x12\x1c.wantgo.v1.ListStoresRequest\x1a\x1d.wantgo.v1.ListStoresResponse\"\x14\xa2\xbb\x18\x10\n" +
-	"\x01\x03\x12\vstores:read\x12c\n" +
+	"\x01\x03\x12\vstores:read\x12g\n" +
+	"\fSearchStores\x12\x1e.wantgo.v1.SearchStoresRequest\x1a\x1f.wantgo.v1.SearchStoresResponse\"\x16\xa2\xbb\x18\x12\n" +
+	"\x03\x01\x02\x03\x12\vstores:read\x12c\n" +
 	"\vUpdateStore\x12\x1d.wantgo.v1.UpdateStoreRequest\x1a\x1e.wantgo.v1.UpdateStoreResponse\"\x15\xa2\xbb\x18\x11\n" +
 	"\x01\x03\x12\fstores:write\x12c\n" +
 	"\vDeleteStore\x12\x1d.wantgo.v1.DeleteStoreRequest\x1a\x1e.wantgo.v1.DeleteStoreResponse\"\x15\xa2\xbb\x18\x11\n" +
@@ -994,55 +1335,65 @@ func file_wantgo_v1_store_service_proto_rawDescGZIP() []byte {
 	return file_wantgo_v1_store_service_proto_rawDescData
 }
 
-var file_wantgo_v1_store_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wantgo_v1_store_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_wantgo_v1_store_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_wantgo_v1_store_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_wantgo_v1_store_service_proto_goTypes = []any{
-	(ImportStoresRequest_Format)(0),   // 0: wantgo.v1.ImportStoresRequest.Format
-	(ImportStoresRequest_Encoding)(0), // 1: wantgo.v1.ImportStoresRequest.Encoding
-	(*CreateStoreRequest)(nil),        // 2: wantgo.v1.CreateStoreRequest
-	(*CreateStoreResponse)(nil),       // 3: wantgo.v1.CreateStoreResponse
-	(*GetStoreRequest)(nil),           // 4: wantgo.v1.GetStoreRequest
-	(*GetStoreResponse)(nil),          // 5: wantgo.v1.GetStoreResponse
-	(*ListStoresRequest)(nil),         // 6: wantgo.v1.ListStoresRequest
-	(*ListStoresResponse)(nil),        // 7: wantgo.v1.ListStoresResponse
-	(*UpdateStoreRequest)(nil),        // 8: wantgo.v1.UpdateStoreRequest
-	(*UpdateStoreResponse)(nil),       // 9: wantgo.v1.UpdateStoreResponse
-	(*DeleteStoreRequest)(nil),        // 10: wantgo.v1.DeleteStoreRequest
-	(*DeleteStoreResponse)(nil),       // 11: wantgo.v1.DeleteStoreResponse
-	(*ImportStoresRequest)(nil),       // 12: wantgo.v1.ImportStoresRequest
-	(*ImportStoresResponse)(nil),      // 13: wantgo.v1.ImportStoresResponse
-	(*Store)(nil),                     // 14: wantgo.v1.Store
-	(*fieldmaskpb.FieldMask)(nil),     // 15: google.protobuf.FieldMask
-	(*ImportReport)(nil),              // 16: wantgo.v1.ImportReport
+	(SearchStoresRequest_View)(0),     // 0: wantgo.v1.SearchStoresRequest.View
+	(ImportStoresRequest_Format)(0),   // 1: wantgo.v1.ImportStoresRequest.Format
+	(ImportStoresRequest_Encoding)(0), // 2: wantgo.v1.ImportStoresRequest.Encoding
+	(*CreateStoreRequest)(nil),        // 3: wantgo.v1.CreateStoreRequest
+	(*CreateStoreResponse)(nil),       // 4: wantgo.v1.CreateStoreResponse
+	(*GetStoreRequest)(nil),           // 5: wantgo.v1.GetStoreRequest
+	(*GetStoreResponse)(nil),          // 6: wantgo.v1.GetStoreResponse
+	(*ListStoresRequest)(nil),         // 7: wantgo.v1.ListStoresRequest
+	(*ListStoresResponse)(nil),        // 8: wantgo.v1.ListStoresResponse
+	(*SearchStoresRequest)(nil),       // 9: wantgo.v1.SearchStoresRequest
+	(*SearchStoresResponse)(nil),      // 10: wantgo.v1.SearchStoresResponse
+	(*UpdateStoreRequest)(nil),        // 11: wantgo.v1.UpdateStoreRequest
+	(*UpdateStoreResponse)(nil),       // 12: wantgo.v1.UpdateStoreResponse
+	(*DeleteStoreRequest)(nil),        // 13: wantgo.v1.DeleteStoreRequest
+	(*DeleteStoreResponse)(nil),       // 14: wantgo.v1.DeleteStoreResponse
+	(*ImportStoresRequest)(nil),       // 15: wantgo.v1.ImportStoresRequest
+	(*ImportStoresResponse)(nil),      // 16: wantgo.v1.ImportStoresResponse
+	(*Store)(nil),                     // 17: wantgo.v1.Store
+	(*timestamppb.Timestamp)(nil),     // 18: google.protobuf.Timestamp
+	(*FoundStore)(nil),                // 19: wantgo.v1.FoundStore
+	(*fieldmaskpb.FieldMask)(nil),     // 20: google.protobuf.FieldMask
+	(*ImportReport)(nil),              // 21: wantgo.v1.ImportReport
 }
 var file_wantgo_v1_store_service_proto_depIdxs = []int32{
-	14, // 0: wantgo.v1.CreateStoreRequest.store:type_name -> wantgo.v1.Store
-	14, // 1: wantgo.v1.CreateStoreResponse.store:type_name -> wantgo.v1.Store
-	14, // 2: wantgo.v1.GetStoreResponse.store:type_name -> wantgo.v1.Store
-	14, // 3: wantgo.v1.ListStoresResponse.stores:type_name -> wantgo.v1.Store
-	14, // 4: wantgo.v1.UpdateStoreRequest.store:type_name -> wantgo.v1.Store
-	15, // 5: wantgo.v1.UpdateStoreRequest.update_mask:type_name -> google.protobuf.FieldMask
-	14, // 6: wantgo.v1.UpdateStoreResponse.store:type_name -> wantgo.v1.Store
-	0,  // 7: wantgo.v1.ImportStoresRequest.format:type_name -> wantgo.v1.ImportStoresRequest.Format
-	1,  // 8: wantgo.v1.ImportStoresRequest.encoding:type_name -> wantgo.v1.ImportStoresRequest.Encoding
-	16, // 9: wantgo.v1.ImportStoresResponse.report:type_name -> wantgo.v1.ImportReport
-	2,  // 10: wantgo.v1.StoreService.CreateStore:input_type -> wantgo.v1.CreateStoreRequest
-	4,  // 11: wantgo.v1.StoreService.GetStore:input_type -> wantgo.v1.GetStoreRequest
-	6,  // 12: wantgo.v1.StoreService.ListStores:input_type -> wantgo.v1.ListStoresRequest
-	8,  // 13: wantgo.v1.StoreService.UpdateStore:input_type -> wantgo.v1.UpdateStoreRequest
-	10, // 14: wantgo.v1.StoreService.DeleteStore:input_type -> wantgo.v1.DeleteStoreRequest
-	12, // 15: wantgo.v1.StoreService.ImportStores:input_type -> wantgo.v1.ImportStoresRequest
-	3,  // 16: wantgo.v1.StoreService.CreateStore:output_type -> wantgo.v1.CreateStoreResponse
-	5,  // 17: wantgo.v1.StoreService.GetStore:output_type -> wantgo.v1.GetStoreResponse
-	7,  // 18: wantgo.v1.StoreService.ListStores:output_type -> wantgo.v1.ListStoresResponse
-	9,  // 19: wantgo.v1.StoreService.UpdateStore:output_type -> wantgo.v1.UpdateStoreResponse
-	11, // 20: wantgo.v1.StoreService.DeleteStore:output_type -> wantgo.v1.DeleteStoreResponse
-	13, // 21: wantgo.v1.StoreService.ImportStores:output_type -> wantgo.v1.ImportStoresResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	17, // 0: wantgo.v1.CreateStoreRequest.store:type_name -> wantgo.v1.Store
+	17, // 1: wantgo.v1.CreateStoreResponse.store:type_name -> wantgo.v1.Store
+	17, // 2: wantgo.v1.GetStoreResponse.store:type_name -> wantgo.v1.Store
+	17, // 3: wantgo.v1.ListStoresResponse.stores:type_name -> wantgo.v1.Store
+	18, // 4: wantgo.v1.SearchStoresRequest.open_at_time:type_name -> google.protobuf.Timestamp
+	0,  // 5: wantgo.v1.SearchStoresRequest.view:type_name -> wantgo.v1.SearchStoresRequest.View
+	19, // 6: wantgo.v1.SearchStoresResponse.stores:type_name -> wantgo.v1.FoundStore
+	17, // 7: wantgo.v1.UpdateStoreRequest.store:type_name -> wantgo.v1.Store
+	20, // 8: wantgo.v1.UpdateStoreRequest.update_mask:type_name -> google.protobuf.FieldMask
+	17, // 9: wantgo.v1.UpdateStoreResponse.store:type_name -> wantgo.v1.Store
+	1,  // 10: wantgo.v1.ImportStoresRequest.format:type_name -> wantgo.v1.ImportStoresRequest.Format
+	2,  // 11: wantgo.v1.ImportStoresRequest.encoding:type_name -> wantgo.v1.ImportStoresRequest.Encoding
+	21, // 12: wantgo.v1.ImportStoresResponse.report:type_name -> wantgo.v1.ImportReport
+	3,  // 13: wantgo.v1.StoreService.CreateStore:input_type -> wantgo.v1.CreateStoreRequest
+	5,  // 14: wantgo.v1.StoreService.GetStore:input_type -> wantgo.v1.GetStoreRequest
+	7,  // 15: wantgo.v1.StoreService.ListStores:input_type -> wantgo.v1.ListStoresRequest
+	9,  // 16: wantgo.v1.StoreService.SearchStores:input_type -> wantgo.v1.SearchStoresRequest
+	11, // 17: wantgo.v1.StoreService.UpdateStore:input_type -> wantgo.v1.UpdateStoreRequest
+	13, // 18: wantgo.v1.StoreService.DeleteStore:input_type -> wantgo.v1.DeleteStoreRequest
+	15, // 19: wantgo.v1.StoreService.ImportStores:input_type -> wantgo.v1.ImportStoresRequest
+	4,  // 20: wantgo.v1.StoreService.CreateStore:output_type -> wantgo.v1.CreateStoreResponse
+	6,  // 21: wantgo.v1.StoreService.GetStore:output_type -> wantgo.v1.GetStoreResponse
+	8,  // 22: wantgo.v1.StoreService.ListStores:output_type -> wantgo.v1.ListStoresResponse
+	10, // 23: wantgo.v1.StoreService.SearchStores:output_type -> wantgo.v1.SearchStoresResponse
+	12, // 24: wantgo.v1.StoreService.UpdateStore:output_type -> wantgo.v1.UpdateStoreResponse
+	14, // 25: wantgo.v1.StoreService.DeleteStore:output_type -> wantgo.v1.DeleteStoreResponse
+	16, // 26: wantgo.v1.StoreService.ImportStores:output_type -> wantgo.v1.ImportStoresResponse
+	20, // [20:27] is the sub-list for method output_type
+	13, // [13:20] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_store_service_proto_init() }
@@ -1053,11 +1404,17 @@ func file_wantgo_v1_store_service_proto_init() {
 	file_wantgo_v1_access_proto_init()
 	file_wantgo_v1_import_report_proto_init()
 	file_wantgo_v1_store_proto_init()
+	file_wantgo_v1_store_search_proto_init()
 	file_wantgo_v1_store_service_proto_msgTypes[2].OneofWrappers = []any{
 		(*GetStoreRequest_Id)(nil),
 		(*GetStoreRequest_ExternalId)(nil),
 	}
-	file_wantgo_v1_store_service_proto_msgTypes[8].OneofWrappers = []any{
+	file_wantgo_v1_store_service_proto_msgTypes[6].OneofWrappers = []any{
+		(*SearchStoresRequest_OpenNow)(nil),
+		(*SearchStoresRequest_OpenAtTime)(nil),
+		(*SearchStoresRequest_OpenAtLocalTime)(nil),
+	}
+	file_wantgo_v1_store_service_proto_msgTypes[10].OneofWrappers = []any{
 		(*DeleteStoreRequest_Id)(nil),
 		(*DeleteStoreRequest_ExternalId)(nil),
 	}
@@ -1066,8 +1423,8 @@ func file_wantgo_v1_store_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_v1_store_service_proto_rawDesc), len(file_wantgo_v1_store_service_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   12,
+			NumEnums:      3,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const (
 	StoreService_CreateStore_FullMethodName  = "/wantgo.v1.StoreService/CreateStore"
 	StoreService_GetStore_FullMethodName     = "/wantgo.v1.StoreService/GetStore"
 	StoreService_ListStores_FullMethodName   = "/wantgo.v1.StoreService/ListStores"
+	StoreService_SearchStores_FullMethodName = "/wantgo.v1.StoreService/SearchStores"
 	StoreService_UpdateStore_FullMethodName  = "/wantgo.v1.StoreService/UpdateStore"
 	StoreService_DeleteStore_FullMethodName  = "/wantgo.v1.StoreService/DeleteStore"
 	StoreService_ImportStores_FullMethodName = "/wantgo.v1.StoreService/ImportStores"
@@ -37,6 +38,13 @@ type StoreServiceClient interface {
 	GetStore(ctx context.Context, in *GetStoreRequest, opts ...grpc.CallOption) (*GetStoreResponse, error)
 	// In the order of their ids.
 	ListStores(ctx context.Context, in *ListStoresRequest, opts ...grpc.CallOption) (*ListStoresResponse, error)
+	// "I want to go": the nearest stores that meet every condition, in the order of distance, then id. INACTIVE stores are
+	// not found.
+	//
+	// The place asked about may be the phone's or a typed one. It is nobody's: a device token beside the app key is not
+	// read, nothing about a person is looked up, and nothing of the place is kept or logged. For the same reason has_offer
+	// and with_offer are about the brand's campaigns, and not yet about a person's audience and caps.
+	SearchStores(ctx context.Context, in *SearchStoresRequest, opts ...grpc.CallOption) (*SearchStoresResponse, error)
 	UpdateStore(ctx context.Context, in *UpdateStoreRequest, opts ...grpc.CallOption) (*UpdateStoreResponse, error)
 	// Deletes its fences as well; visits in them end. Coupons and redemptions stay.
 	DeleteStore(ctx context.Context, in *DeleteStoreRequest, opts ...grpc.CallOption) (*DeleteStoreResponse, error)
@@ -83,6 +91,16 @@ func (c *storeServiceClient) ListStores(ctx context.Context, in *ListStoresReque
 	return out, nil
 }
 
+func (c *storeServiceClient) SearchStores(ctx context.Context, in *SearchStoresRequest, opts ...grpc.CallOption) (*SearchStoresResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchStoresResponse)
+	err := c.cc.Invoke(ctx, StoreService_SearchStores_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *storeServiceClient) UpdateStore(ctx context.Context, in *UpdateStoreRequest, opts ...grpc.CallOption) (*UpdateStoreResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdateStoreResponse)
@@ -123,6 +141,13 @@ type StoreServiceServer interface {
 	GetStore(context.Context, *GetStoreRequest) (*GetStoreResponse, error)
 	// In the order of their ids.
 	ListStores(context.Context, *ListStoresRequest) (*ListStoresResponse, error)
+	// "I want to go": the nearest stores that meet every condition, in the order of distance, then id. INACTIVE stores are
+	// not found.
+	//
+	// The place asked about may be the phone's or a typed one. It is nobody's: a device token beside the app key is not
+	// read, nothing about a person is looked up, and nothing of the place is kept or logged. For the same reason has_offer
+	// and with_offer are about the brand's campaigns, and not yet about a person's audience and caps.
+	SearchStores(context.Context, *SearchStoresRequest) (*SearchStoresResponse, error)
 	UpdateStore(context.Context, *UpdateStoreRequest) (*UpdateStoreResponse, error)
 	// Deletes its fences as well; visits in them end. Coupons and redemptions stay.
 	DeleteStore(context.Context, *DeleteStoreRequest) (*DeleteStoreResponse, error)
@@ -147,6 +172,9 @@ func (UnimplementedStoreServiceServer) GetStore(context.Context, *GetStoreReques
 }
 func (UnimplementedStoreServiceServer) ListStores(context.Context, *ListStoresRequest) (*ListStoresResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListStores not implemented")
+}
+func (UnimplementedStoreServiceServer) SearchStores(context.Context, *SearchStoresRequest) (*SearchStoresResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchStores not implemented")
 }
 func (UnimplementedStoreServiceServer) UpdateStore(context.Context, *UpdateStoreRequest) (*UpdateStoreResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateStore not implemented")
@@ -232,6 +260,24 @@ func _StoreService_ListStores_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StoreService_SearchStores_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchStoresRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StoreServiceServer).SearchStores(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StoreService_SearchStores_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StoreServiceServer).SearchStores(ctx, req.(*SearchStoresRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _StoreService_UpdateStore_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateStoreRequest)
 	if err := dec(in); err != nil {
@@ -304,6 +350,10 @@ var StoreService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListStores",
 			Handler:    _StoreService_ListStores_Handler,
+		},
+		{
+			MethodName: "SearchStores",
+			Handler:    _StoreService_SearchStores_Handler,
 		},
 		{
 			MethodName: "UpdateStore",

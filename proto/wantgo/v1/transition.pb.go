@@ -31,6 +31,8 @@ const (
 	// Still inside after the dwell time. At most once a threshold and visit.
 	Transition_DWELLED Transition_Kind = 2
 	Transition_EXITED  Transition_Kind = 3
+	// Closing in on the fence from outside; only where its rules ask for it. At most once an approach.
+	Transition_APPROACHED Transition_Kind = 4
 )
 
 // Enum value maps for Transition_Kind.
@@ -40,12 +42,14 @@ var (
 		1: "ENTERED",
 		2: "DWELLED",
 		3: "EXITED",
+		4: "APPROACHED",
 	}
 	Transition_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"ENTERED":          1,
 		"DWELLED":          2,
 		"EXITED":           3,
+		"APPROACHED":       4,
 	}
 )
 
@@ -76,7 +80,7 @@ func (Transition_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_wantgo_v1_transition_proto_rawDescGZIP(), []int{0, 0}
 }
 
-// A dated change of which fences a device is inside.
+// A dated change of which fences a device is inside, or closes in on.
 type Transition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID; the same in every answer to a repeat.
@@ -204,7 +208,7 @@ var File_wantgo_v1_transition_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_transition_proto_rawDesc = "" +
 	"\n" +
-	"\x1awantgo/v1/transition.proto\x12\twantgo.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15wantgo/v1/fence.proto\x1a\x16wantgo/v1/reason.proto\"\x85\x04\n" +
+	"\x1awantgo/v1/transition.proto\x12\twantgo.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15wantgo/v1/fence.proto\x1a\x16wantgo/v1/reason.proto\"\x95\x04\n" +
 	"\n" +
 	"Transition\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
@@ -218,13 +222,15 @@ const file_wantgo_v1_transition_proto_rawDesc = "" +
 	"\x05dwell\x18\t \x01(\v2\x19.google.protobuf.DurationR\x05dwell\x12;\n" +
 	"\vexit_reason\x18\n" +
 	" \x01(\x0e2\x1a.wantgo.v1.ExitReason.CodeR\n" +
-	"exitReason\"B\n" +
+	"exitReason\"R\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aENTERED\x10\x01\x12\v\n" +
 	"\aDWELLED\x10\x02\x12\n" +
 	"\n" +
-	"\x06EXITED\x10\x03B3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
+	"\x06EXITED\x10\x03\x12\x0e\n" +
+	"\n" +
+	"APPROACHED\x10\x04B3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
 
 var (
 	file_wantgo_v1_transition_proto_rawDescOnce sync.Once

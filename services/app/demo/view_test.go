@@ -16,7 +16,7 @@ import (
 func someGlance() glance {
 	return glance{
 		elapsed: 12 * time.Second,
-		count: count{people: 200, pings: 1184, visits: 40, refused: map[string]int{"PAUSED": 48, "LOCATION_CONSENT_MISSING": 30},
+		count: count{people: 200, pings: 1184, visits: 40, refused: map[string]int{"LOCATION_PAUSED": 48, "LOCATION_NOT_CONSENTED": 30},
 			p50: 18250 * time.Microsecond, p99: 91 * time.Millisecond},
 		facts: postgres.Tally{Transitions: map[string]int{"entered": 190, "dwelled": 12, "exited": 3}, Visits: 41, Coupons: 77,
 			Decisions:  map[string]int{"WON": 80, "OUTRANKED": 2, "CAP_REACHED": 48, "AD_NOT_CONSENTED": 25},
@@ -34,7 +34,7 @@ func TestPlainLines(t *testing.T) {
 	g.elapsed, g.count.pings, g.facts.Decisions, g.count.refused = 17*time.Second, 1684, nil, nil
 	v.show(g)
 	require.Equal(t, strings.TrimPrefix(`
-  12 s  pings 1184 (99/s)  visits 41  coupons 77  accepted fcm 40 apns 36  p50 18.2 ms p99 91.0 ms  refused CAP_REACHED 48, PAUSED 48, LOCATION_CONSENT_MISSING 30, AD_NOT_CONSENTED 25
+  12 s  pings 1184 (99/s)  visits 41  coupons 77  accepted fcm 40 apns 36  p50 18.2 ms p99 91.0 ms  refused CAP_REACHED 48, LOCATION_PAUSED 48, LOCATION_NOT_CONSENTED 30, AD_NOT_CONSENTED 25
   17 s  pings 1684 (100/s)  visits 41  coupons 77  accepted fcm 40 apns 36  p50 18.2 ms p99 91.0 ms
 `, "\n"), out.String())
 }
@@ -56,8 +56,8 @@ func TestLiveView(t *testing.T) {
   ping to notification p50        18.2 ms  p99 91.0 ms
   refused
     CAP_REACHED                     48
-    PAUSED                          48
-    LOCATION_CONSENT_MISSING        30
+    LOCATION_PAUSED                 48
+    LOCATION_NOT_CONSENTED          30
     AD_NOT_CONSENTED                25
 `, "\n"), plain)
 	out.Reset()

@@ -31,7 +31,7 @@ func (r *run) putCampaigns(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	file, err := api.ParseCampaignFile(r.campaignFile, api.FileSetting{
+	file, err := api.ParseCampaignFile(r.campaignFile, api.CampaignSetting{
 		Brand: b, Now: now, NewID: uuid.New, FenceDwell: r.settings.Presence.Dwell > 0,
 		Store: func(external string) *store.Store {
 			s, _ := r.engine.StoreByExternalID(r.brand, external)

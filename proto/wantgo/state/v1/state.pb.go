@@ -153,6 +153,8 @@ type DeviceState struct {
 	Revision uint32 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The latest pings that caused a write, at most 16 ids of 16 bytes, the oldest first.
 	RecentPingIds []byte `protobuf:"bytes,8,opt,name=recent_ping_ids,json=recentPingIds,proto3" json:"recent_ping_ids,omitempty"`
+	// Fences whose approach is not told again for now, at most 16.
+	Approaches    []*Approach `protobuf:"bytes,9,rep,name=approaches,proto3" json:"approaches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -243,6 +245,75 @@ func (x *DeviceState) GetRecentPingIds() []byte {
 	return nil
 }
 
+func (x *DeviceState) GetApproaches() []*Approach {
+	if x != nil {
+		return x.Approaches
+	}
+	return nil
+}
+
+// A fence that a device was told of approaching, has left, or lingers near.
+type Approach struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	FenceId []byte                 `protobuf:"bytes,1,opt,name=fence_id,json=fenceId,proto3" json:"fence_id,omitempty"`
+	AtMs    int64                  `protobuf:"varint,2,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	// Its approach was told.
+	Told          bool `protobuf:"varint,3,opt,name=told,proto3" json:"told,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Approach) Reset() {
+	*x = Approach{}
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Approach) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Approach) ProtoMessage() {}
+
+func (x *Approach) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Approach.ProtoReflect.Descriptor instead.
+func (*Approach) Descriptor() ([]byte, []int) {
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Approach) GetFenceId() []byte {
+	if x != nil {
+		return x.FenceId
+	}
+	return nil
+}
+
+func (x *Approach) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+func (x *Approach) GetTold() bool {
+	if x != nil {
+		return x.Told
+	}
+	return false
+}
+
 // One fence a device is inside.
 type Stay struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -265,7 +336,7 @@ type Stay struct {
 
 func (x *Stay) Reset() {
 	*x = Stay{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[2]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +348,7 @@ func (x *Stay) String() string {
 func (*Stay) ProtoMessage() {}
 
 func (x *Stay) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[2]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -290,7 +361,7 @@ func (x *Stay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stay.ProtoReflect.Descriptor instead.
 func (*Stay) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{2}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Stay) GetFenceId() []byte {
@@ -361,7 +432,7 @@ type LedgerEntry struct {
 
 func (x *LedgerEntry) Reset() {
 	*x = LedgerEntry{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[3]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -373,7 +444,7 @@ func (x *LedgerEntry) String() string {
 func (*LedgerEntry) ProtoMessage() {}
 
 func (x *LedgerEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[3]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -386,7 +457,7 @@ func (x *LedgerEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerEntry.ProtoReflect.Descriptor instead.
 func (*LedgerEntry) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LedgerEntry) GetNotificationId() []byte {
@@ -453,7 +524,7 @@ type FoldedCount struct {
 
 func (x *FoldedCount) Reset() {
 	*x = FoldedCount{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[4]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -465,7 +536,7 @@ func (x *FoldedCount) String() string {
 func (*FoldedCount) ProtoMessage() {}
 
 func (x *FoldedCount) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[4]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -478,7 +549,7 @@ func (x *FoldedCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoldedCount.ProtoReflect.Descriptor instead.
 func (*FoldedCount) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{4}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *FoldedCount) GetFromMs() int64 {
@@ -527,7 +598,7 @@ type OfferCount struct {
 
 func (x *OfferCount) Reset() {
 	*x = OfferCount{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[5]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -539,7 +610,7 @@ func (x *OfferCount) String() string {
 func (*OfferCount) ProtoMessage() {}
 
 func (x *OfferCount) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[5]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -552,7 +623,7 @@ func (x *OfferCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferCount.ProtoReflect.Descriptor instead.
 func (*OfferCount) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{5}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *OfferCount) GetOfferId() []byte {
@@ -578,17 +649,19 @@ type Token struct {
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	// Of the database when it was sealed. Another one: the row is read.
 	Epoch string `protobuf:"bytes,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// Observed time of the last applied ping.
+	// Observed time of the newest ping heard, applied or not.
 	ObservedMs int64 `protobuf:"varint,4,opt,name=observed_ms,json=observedMs,proto3" json:"observed_ms,omitempty"`
 	// Evidence and approach as geo/presence packs them.
-	Carried       []byte `protobuf:"bytes,5,opt,name=carried,proto3" json:"carried,omitempty"`
+	Carried []byte `protobuf:"bytes,5,opt,name=carried,proto3" json:"carried,omitempty"`
+	// Revision of the device's stays when it was sealed. Evidence about other stays than the row's is not taken.
+	StaysRevision uint32 `protobuf:"varint,6,opt,name=stays_revision,json=staysRevision,proto3" json:"stays_revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[6]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -600,7 +673,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[6]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -613,7 +686,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Token) GetDeviceId() []byte {
@@ -651,6 +724,13 @@ func (x *Token) GetCarried() []byte {
 	return nil
 }
 
+func (x *Token) GetStaysRevision() uint32 {
+	if x != nil {
+		return x.StaysRevision
+	}
+	return 0
+}
+
 var File_wantgo_state_v1_state_proto protoreflect.FileDescriptor
 
 const file_wantgo_state_v1_state_proto_rawDesc = "" +
@@ -666,7 +746,7 @@ const file_wantgo_state_v1_state_proto_rawDesc = "" +
 	"coarseCell\x12$\n" +
 	"\x0ecoarse_cell_ms\x18\a \x01(\x03R\fcoarseCellMs\x12\x1d\n" +
 	"\n" +
-	"taken_from\x18\b \x03(\fR\ttakenFrom\"\xa9\x02\n" +
+	"taken_from\x18\b \x03(\fR\ttakenFrom\"\xe4\x02\n" +
 	"\vDeviceState\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\fR\bdeviceId\x12+\n" +
 	"\x05stays\x18\x02 \x03(\v2\x15.wantgo.state.v1.StayR\x05stays\x12\"\n" +
@@ -677,7 +757,14 @@ const file_wantgo_state_v1_state_proto_rawDesc = "" +
 	"\fclosed_at_ms\x18\x06 \x01(\x03R\n" +
 	"closedAtMs\x12\x1a\n" +
 	"\brevision\x18\a \x01(\rR\brevision\x12&\n" +
-	"\x0frecent_ping_ids\x18\b \x01(\fR\rrecentPingIds\"\xcd\x01\n" +
+	"\x0frecent_ping_ids\x18\b \x01(\fR\rrecentPingIds\x129\n" +
+	"\n" +
+	"approaches\x18\t \x03(\v2\x19.wantgo.state.v1.ApproachR\n" +
+	"approaches\"N\n" +
+	"\bApproach\x12\x19\n" +
+	"\bfence_id\x18\x01 \x01(\fR\afenceId\x12\x13\n" +
+	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\x12\x12\n" +
+	"\x04told\x18\x03 \x01(\bR\x04told\"\xcd\x01\n" +
 	"\x04Stay\x12\x19\n" +
 	"\bfence_id\x18\x01 \x01(\fR\afenceId\x12\x19\n" +
 	"\bsince_ms\x18\x02 \x01(\x03R\asinceMs\x12\x1c\n" +
@@ -705,14 +792,15 @@ const file_wantgo_state_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"OfferCount\x12\x19\n" +
 	"\boffer_id\x18\x01 \x01(\fR\aofferId\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count\"\x8f\x01\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\xb6\x01\n" +
 	"\x05Token\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\fR\bdeviceId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\tR\x05epoch\x12\x1f\n" +
 	"\vobserved_ms\x18\x04 \x01(\x03R\n" +
 	"observedMs\x12\x18\n" +
-	"\acarried\x18\x05 \x01(\fR\acarriedB8Z6github.com/wantgo/wantgo/proto/wantgo/state/v1;statev1b\x06proto3"
+	"\acarried\x18\x05 \x01(\fR\acarried\x12%\n" +
+	"\x0estays_revision\x18\x06 \x01(\rR\rstaysRevisionB8Z6github.com/wantgo/wantgo/proto/wantgo/state/v1;statev1b\x06proto3"
 
 var (
 	file_wantgo_state_v1_state_proto_rawDescOnce sync.Once
@@ -726,27 +814,29 @@ func file_wantgo_state_v1_state_proto_rawDescGZIP() []byte {
 	return file_wantgo_state_v1_state_proto_rawDescData
 }
 
-var file_wantgo_state_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_wantgo_state_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_wantgo_state_v1_state_proto_goTypes = []any{
 	(*PersonState)(nil), // 0: wantgo.state.v1.PersonState
 	(*DeviceState)(nil), // 1: wantgo.state.v1.DeviceState
-	(*Stay)(nil),        // 2: wantgo.state.v1.Stay
-	(*LedgerEntry)(nil), // 3: wantgo.state.v1.LedgerEntry
-	(*FoldedCount)(nil), // 4: wantgo.state.v1.FoldedCount
-	(*OfferCount)(nil),  // 5: wantgo.state.v1.OfferCount
-	(*Token)(nil),       // 6: wantgo.state.v1.Token
+	(*Approach)(nil),    // 2: wantgo.state.v1.Approach
+	(*Stay)(nil),        // 3: wantgo.state.v1.Stay
+	(*LedgerEntry)(nil), // 4: wantgo.state.v1.LedgerEntry
+	(*FoldedCount)(nil), // 5: wantgo.state.v1.FoldedCount
+	(*OfferCount)(nil),  // 6: wantgo.state.v1.OfferCount
+	(*Token)(nil),       // 7: wantgo.state.v1.Token
 }
 var file_wantgo_state_v1_state_proto_depIdxs = []int32{
 	1, // 0: wantgo.state.v1.PersonState.devices:type_name -> wantgo.state.v1.DeviceState
-	3, // 1: wantgo.state.v1.PersonState.entries:type_name -> wantgo.state.v1.LedgerEntry
-	4, // 2: wantgo.state.v1.PersonState.folds:type_name -> wantgo.state.v1.FoldedCount
-	5, // 3: wantgo.state.v1.PersonState.issued:type_name -> wantgo.state.v1.OfferCount
-	2, // 4: wantgo.state.v1.DeviceState.stays:type_name -> wantgo.state.v1.Stay
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	4, // 1: wantgo.state.v1.PersonState.entries:type_name -> wantgo.state.v1.LedgerEntry
+	5, // 2: wantgo.state.v1.PersonState.folds:type_name -> wantgo.state.v1.FoldedCount
+	6, // 3: wantgo.state.v1.PersonState.issued:type_name -> wantgo.state.v1.OfferCount
+	3, // 4: wantgo.state.v1.DeviceState.stays:type_name -> wantgo.state.v1.Stay
+	2, // 5: wantgo.state.v1.DeviceState.approaches:type_name -> wantgo.state.v1.Approach
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_state_v1_state_proto_init() }
@@ -760,7 +850,7 @@ func file_wantgo_state_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_state_v1_state_proto_rawDesc), len(file_wantgo_state_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

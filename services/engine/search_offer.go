@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/services/campaign"
+)
+
+// offers are a brand's live campaigns with an offer, by the stores they concern.
+type offers struct {
+	byStore map[uuid.UUID][]*campaign.Campaign
+	byTag   map[string][]*campaign.Campaign
+	general []*campaign.Campaign // of every store
+	named   *spotTree            // the stores that any campaign names
+	anyHour bool                 // one of them asks for no open store
+}
+
+func newOffers(list []*campaign.Campaign) offers {
+	o := offers{byStore: map[uuid.UUID][]*campaign.Campaign{}, byTag: map[string][]*campaign.Campaign{}}
+	for _, c := range list {
+		if c.State != campaign.Live || c.Offer == nil || !c.DeletedAt.IsZero() {
+			continue
+		}
+		o.anyHour = o.anyHour || !c.OpenOnly
+		for _, id := range c.Trigger.Stores {
+			o.byStore[id] = append(o.byStore[id], c)
+		}
+		for _, tag := range c.Trigger.Tags {
+			o.byTag[tag] = append(o.byTag[tag], c)
+		}
+		if len(c.Trigger.Stores)+len(c.Trigger.Tags) == 0 {
+			o.general = append(o.general, c)
+		}
+	}
+	return o
+}
+
+// among is the same for other stores.
+func (o offers) among(spotOf func(uuid.UUID) (*spot, bool)) offers {
+	var named []entry
+	for id := range o.byStore {
+		if s, ok := spotOf(id); ok {
+			named = append(named, s.entry())
+		}
+	}
+	o.named = plant(named)
+	return o
+}
+
+func (o *offers) names(id uuid.UUID) bool { return len(o.byStore[id]) > 0 }
+
+// concern tells whether any of them concerns a store at a time: it is in its dates and hours, and where it asks for
+// that the store is open.
+func (o *offers) concern(s *spot, at time.Time) bool {
+	if s.hours.zone == nil || len(o.byStore)+len(o.byTag)+len(o.general) == 0 {
+		return false
+	}
+	local := at.In(s.hours.zone)
+	holds := func(c *campaign.Campaign) bool {
+		return c.Schedule.At(local) == "" && (!c.OpenOnly || s.hours.at(at).Open)
+	}
+	if slices.ContainsFunc(o.general, holds) || slices.ContainsFunc(o.byStore[s.id], holds) {
+		return true
+	}
+	return slices.ContainsFunc(s.tags, func(tag string) bool { return slices.ContainsFunc(o.byTag[tag], holds) })
+}
+
+// trees hold every store that they may concern in any of some zones; all of the brand's is told by whole.
+func (o *offers) trees(x *searchIndex, times map[*time.Location]time.Time) (trees []*spotTree, whole bool) {
+	somewhere := func(c *campaign.Campaign) bool {
+		for zone, at := range times {
+			if c.Schedule.At(at.In(zone)) == "" {
+				return true
+			}
+		}
+		return false
+	}
+	if slices.ContainsFunc(o.general, somewhere) {
+		return nil, true
+	}
+	for tag, list := range o.byTag {
+		if slices.ContainsFunc(list, somewhere) {
+			trees = append(trees, x.term(tagTerm(tag)))
+		}
+	}
+	return append(trees, o.named), false
+}
