@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,9 +36,12 @@ type StoreCursor struct {
 	ID       uuid.UUID
 }
 
-// before tells whether something else comes after the cursor.
-func (c *StoreCursor) before(distance float64, id uuid.UUID) bool {
-	return cmp.Or(cmp.Compare(c.Distance, distance), bytes.Compare(c.ID[:], id[:])) < 0
+// before tells whether a hit comes after the cursor.
+func (c *StoreCursor) before(h hit) bool {
+	if h.distance != c.Distance {
+		return h.distance > c.Distance
+	}
+	return bytes.Compare(h.spot.id[:], c.ID[:]) > 0
 }
 
 // FoundStore is a store with what the search knows of it. The store is shared: copy it before changing it.

@@ -30,7 +30,6 @@ type searchIndex struct {
 type spot struct {
 	id    uuid.UUID
 	place geo.Point
-	at    geo.Vector
 	hours *rota
 	tags  []string
 	label string // see labelOf
@@ -78,7 +77,7 @@ func (w *spotWriter) learn(s *spot) {
 }
 
 func (w *spotWriter) spot(s *store.Store) *spot {
-	p := &spot{id: s.ID, place: s.Place, at: s.Place.Vector(), hours: w.rota(s), tags: w.tagsOf(s), label: labelOf(s), store: s, chain: textKey(s.Chain)}
+	p := &spot{id: s.ID, place: s.Place, hours: w.rota(s), tags: w.tagsOf(s), label: labelOf(s), store: s, chain: textKey(s.Chain)}
 	for _, name := range s.Names {
 		p.keys = append(p.keys, textsOf(name)...)
 	}
@@ -146,15 +145,13 @@ func (s *spot) terms() []string {
 	return list
 }
 
-func (s *spot) entry() entry { return entry{s.at, s} }
-
 // newSearchIndex indexes stores afresh.
 func newSearchIndex(spots []*spot) *searchIndex {
 	x := &searchIndex{zones: map[*time.Location]int{}}
 	all, lists := make([]entry, len(spots)), map[string][]entry{}
 	var keys []textEntry
 	for i, s := range spots {
-		all[i] = s.entry()
+		all[i] = entryOf(s)
 		for _, name := range s.terms() {
 			lists[name] = append(lists[name], all[i])
 		}
@@ -199,24 +196,32 @@ func isFindable(s *store.Store) bool {
 	return s.DeletedAt.IsZero() && !s.Closed && s.Place.Validate() == nil
 }
 
-// afresh makes the index anew, which is cheaper than very many changes one by one.
+// afresh makes the index anew, which is cheaper than very many changes one by one. Spots are made in the order of a tree,
+// so that neighbours on the map are neighbours in memory.
 func (x *searchIndex) afresh(changed []store.Store) *searchIndex {
-	spots, w := map[uuid.UUID]*spot{}, newSpotWriter()
+	stores := map[uuid.UUID]*store.Store{}
 	if x != nil {
 		for _, piece := range x.ids.pieces {
 			for _, s := range piece {
-				spots[s.id] = s
-				w.learn(s)
+				stores[s.id] = s.store
 			}
 		}
 	}
 	for i := range changed {
-		delete(spots, changed[i].ID)
+		delete(stores, changed[i].ID)
 		if isFindable(&changed[i]) {
-			spots[changed[i].ID] = w.spot(&changed[i])
+			stores[changed[i].ID] = &changed[i]
 		}
 	}
-	next := newSearchIndex(slices.Collect(maps.Values(spots)))
+	rough, unknown := make([]entry, 0, len(stores)), &rota{}
+	for _, s := range stores {
+		rough = append(rough, entryOf(&spot{place: s.Place, hours: unknown, store: s}))
+	}
+	w, spots := newSpotWriter(), make([]*spot, 0, len(stores))
+	for _, e := range plant(rough).entries(nil) {
+		spots = append(spots, w.spot(e.spot.store))
+	}
+	next := newSearchIndex(spots)
 	if x != nil {
 		next.offer = x.offer.among(next.spotOf)
 	}
@@ -235,7 +240,7 @@ func (x *searchIndex) term(name string) *spotTree {
 }
 
 func (x *searchIndex) put(s *spot) {
-	e := s.entry()
+	e := entryOf(s)
 	x.ids.put(s)
 	x.all = x.all.with(e)
 	for _, name := range s.terms() {
@@ -251,7 +256,7 @@ func (x *searchIndex) put(s *spot) {
 }
 
 func (x *searchIndex) drop(s *spot) {
-	e := s.entry()
+	e := entryOf(s)
 	x.ids.remove(s)
 	x.all, _ = x.all.without(e)
 	for _, name := range s.terms() {

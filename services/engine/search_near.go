@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"github.com/wantgo/wantgo/geo"
 )
 
@@ -38,11 +36,12 @@ type hit struct {
 	spot     *spot
 }
 
-func (h hit) compare(distance float64, id uuid.UUID) int {
-	if c := cmp.Compare(h.distance, distance); c != 0 {
+// compare looks at ids, which are elsewhere in memory, only where distances are the same.
+func (h hit) compare(o hit) int {
+	if c := cmp.Compare(h.distance, o.distance); c != 0 || h.spot == o.spot {
 		return c
 	}
-	return bytes.Compare(h.spot.id[:], id[:])
+	return bytes.Compare(h.spot.id[:], o.spot.id[:])
 }
 
 // chord2 is the square of the chord of so many metres.
@@ -102,21 +101,18 @@ func (q *near) offer(e *entry) {
 	if c2 > q.limit2 || c2 < q.floor2 || q.hours != nil && !e.spot.hours.week.meets(q.hours) {
 		return
 	}
-	d, id := geo.Distance(q.from, e.spot.place), e.spot.id
-	if d > q.radius || q.after != nil && !q.after.before(d, id) {
+	h, full := hit{geo.Distance(q.from, e.place), e.spot}, len(q.found) == q.k
+	if h.distance > q.radius || full && q.found[q.k-1].compare(h) <= 0 || q.after != nil && !q.after.before(h) {
 		return
 	}
-	if len(q.found) == q.k && q.found[q.k-1].compare(d, id) <= 0 {
-		return
-	}
-	at, there := slices.BinarySearchFunc(q.found, d, func(h hit, d float64) int { return h.compare(d, id) })
+	at, there := slices.BinarySearchFunc(q.found, h, hit.compare)
 	if there || q.accept != nil && !q.accept(e.spot) { // there: several trees may hold it
 		return
 	}
-	if len(q.found) == q.k {
+	if full {
 		q.found = q.found[:q.k-1]
 	}
-	q.found = slices.Insert(q.found, at, hit{d, e.spot})
+	q.found = slices.Insert(q.found, at, h)
 	if len(q.found) == q.k {
 		q.limit2 = min(q.limit2, chord2(q.found[q.k-1].distance)+chordSlack2)
 	}

@@ -43,7 +43,7 @@ func (o offers) among(spotOf func(uuid.UUID) (*spot, bool)) offers {
 	var named []entry
 	for id := range o.byStore {
 		if s, ok := spotOf(id); ok {
-			named = append(named, s.entry())
+			named = append(named, entryOf(s))
 		}
 	}
 	o.named = plant(named)

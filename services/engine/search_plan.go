@@ -78,7 +78,7 @@ func (s *search) run() {
 	s.near.budget = math.MaxInt
 	s.near.reset()
 	for t := range texts.all {
-		e := t.spot.entry()
+		e := entryOf(t.spot)
 		s.near.offer(&e)
 	}
 }
@@ -92,7 +92,7 @@ func (s *search) walk(trees []*spotTree) {
 func (s *search) each(ids []uuid.UUID) {
 	for _, id := range ids {
 		if p, ok := s.index.spotOf(id); ok {
-			e := p.entry()
+			e := entryOf(p)
 			s.near.offer(&e)
 		}
 	}

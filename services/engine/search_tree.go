@@ -32,10 +32,14 @@ func (b bounds) with(c *bounds) bounds {
 	return b
 }
 
+// entry is a store with its place, twice: what a walk asks of most stores is here, side by side with its neighbours.
 type entry struct {
-	at   geo.Vector
-	spot *spot
+	at    geo.Vector
+	place geo.Point
+	spot  *spot
 }
+
+func entryOf(s *spot) entry { return entry{s.place.Vector(), s.place, s} }
 
 // maxLeaf is how many places a leaf may have, unless they are all in one place.
 const maxLeaf = 16
