@@ -186,7 +186,10 @@ func TestTwiceOnOneDatabaseDoublesNothing(t *testing.T) {
 			require.Zero(t, s.Skipped)
 			again, s2 := play(t, url, c)
 			require.Empty(t, again)
-			require.Equal(t, s.Pings, s2.Skipped)
+			require.Equal(t, s.Pings, s2.Skipped+s2.Pings)
+			if policy == "exact" {
+				require.Zero(t, s2.Pings)
+			} // else rows at the very end that standard refused, a jump say, left no mark and are judged again
 		})
 	}
 }
