@@ -83,14 +83,14 @@ func anywhere(rng *rand.Rand) geo.Point {
 
 // borderTwin walks all edges in small steps, then the neighbourhood of each edge's nearest step in still smaller ones.
 func borderTwin(polygons [][][]geo.Point, p geo.Point) float64 {
-	const steps = 300
+	const steps = 200
 	least := math.Inf(1)
 	for _, rings := range polygons {
 		for _, ring := range rings {
 			for i := 0; i+1 < len(ring); i++ {
 				a, dLat, dLng := ring[i], ring[i+1].Lat-ring[i].Lat, math.Remainder(ring[i+1].Lng-ring[i].Lng, 360)
 				from, to, best := 0.0, 1.0, 0.0
-				for range 2 {
+				for range 3 {
 					near := math.Inf(1)
 					for k := 0; k <= steps; k++ {
 						t := from + (to-from)*float64(k)/steps
@@ -99,7 +99,8 @@ func borderTwin(polygons [][][]geo.Point, p geo.Point) float64 {
 						}
 					}
 					least = math.Min(least, near)
-					from, to = math.Max(0, best-1.0/steps), math.Min(1, best+1.0/steps)
+					step := (to - from) / steps
+					from, to = math.Max(0, best-step), math.Min(1, best+step)
 				}
 			}
 		}

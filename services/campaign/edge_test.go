@@ -17,7 +17,7 @@ func TestNextEdgeAgainstEveryMinute(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 3))
 	edges := 0
-	for range 300 {
+	for range 900 {
 		loc, err := time.LoadLocation([]string{"Asia/Seoul", "America/New_York", "Europe/Berlin"}[rng.IntN(3)])
 		require.NoError(t, err)
 		now := time.Date(2026, time.Month(1+rng.IntN(12)), 1+rng.IntN(28), rng.IntN(24), rng.IntN(60), rng.IntN(60), 0, loc)
