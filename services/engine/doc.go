@@ -11,6 +11,9 @@
 //	Handle ── gates 1-6 (may this ping be looked at?) ── index.Match ── presence.Apply ── campaign.Decide
 //	       ── one statement: the person's row and its facts ── answer ── deliveries to the dispatcher
 //
+// Calls about one person that wait for each other in a node share one write; each report still decides by itself, in
+// order, and sees what the ones before it won.
+//
 // A ping without consequences writes nothing. Positions are never written: not to the database, not to a log; what
 // must survive between pings travels sealed in the token that the phone brings back.
 //

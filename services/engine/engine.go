@@ -116,7 +116,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 		people: c.Storage, directory: c.Storage, ground: c.Storage, requests: c.Requests, storage: c.Storage,
 		keeper: c.Keeper, clock: c.Clock, node: c.Node, log: c.Log, unsigned: c.AllowUnsignedIdentity,
 		catalogue: &catalogue{storage: c.Storage}, copies: people, owned: owned, named: named, committers: c.Committers,
-		stock: newStockroom(c.Storage, c.Node, c.Log),
+		stock: newStockroom(c.Storage, c.Node),
 	}
 	e.metrics = newMetrics(c.Registry, e)
 	e.committer = newCommitter(c.Storage, e.metrics)

@@ -134,7 +134,7 @@ func deviceFrom(m *statev1.DeviceState) *deviceState {
 	return d
 }
 
-// compact folds what the ledger need not keep one by one, and forgets devices that hold nothing.
+// compact folds what the ledger need not keep one by one.
 func (h *hot) compact(now time.Time, zone *time.Location) {
 	if len(h.entries) <= keptEntries {
 		return

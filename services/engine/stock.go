@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -22,7 +21,6 @@ const (
 type stockroom struct {
 	pool  Stock
 	node  uuid.UUID
-	log   *slog.Logger
 	now   func() time.Time // monotonic
 	mu    sync.Mutex
 	held  map[uuid.UUID][]*heldBlock // by offer
@@ -35,9 +33,9 @@ type heldBlock struct {
 	until time.Time // monotonic; nothing is issued from it after
 }
 
-func newStockroom(pool Stock, node uuid.UUID, log *slog.Logger) *stockroom {
+func newStockroom(pool Stock, node uuid.UUID) *stockroom {
 	return &stockroom{
-		pool: pool, node: node, log: log, now: time.Now,
+		pool: pool, node: node, now: time.Now,
 		held: map[uuid.UUID][]*heldBlock{}, empty: map[uuid.UUID]time.Time{},
 	}
 }
