@@ -99,3 +99,41 @@ func TestBoundsHoldTheShape(t *testing.T) {
 		}
 	}
 }
+
+// TestReachIsTight: the ball that holds an area is hardly larger than the way to its farthest place, which is looked for
+// along all edges in small steps.
+func TestReachIsTight(t *testing.T) {
+	rng := seeded(t)
+	for range 100 {
+		at, radius := anywhere(rng), math.Pow(10, 1+5.3*rng.Float64())
+		switch rng.Intn(4) {
+		case 0:
+			at.Lng = 180 - rng.Float64()*0.1
+		case 1:
+			at.Lat = math.Copysign(90-0.1*rng.Float64(), at.Lat)
+		}
+		polygons := [][][]geo.Point{{star(rng, at, 3+rng.Intn(60), radius)}}
+		if rng.Intn(2) == 0 {
+			polygons = append(polygons, [][]geo.Point{star(rng, geo.Destination(at, 360*rng.Float64(), 3*radius), 5, radius)})
+		}
+		a := area(t, polygons...)
+		far := 0.0
+		for _, rings := range polygons {
+			for i := 0; i+1 < len(rings[0]); i++ {
+				p, q := rings[0][i], rings[0][i+1]
+				for k := range 300 {
+					part := float64(k) / 300
+					on := geo.Point{Lat: p.Lat + part*(q.Lat-p.Lat), Lng: p.Lng + part*math.Remainder(q.Lng-p.Lng, 360)}
+					far = max(far, geo.Distance(a.Center(), on))
+				}
+			}
+		}
+		if a.Reach() > 0.4*math.Pi*geo.EarthRadius {
+			continue // more than a hemisphere counts as everything
+		}
+		require.GreaterOrEqual(t, a.Reach(), far)
+		require.LessOrEqual(t, a.Reach(), far*1.0003+0.03, "centre %v", a.Center())
+	}
+	block := area(t, [][]geo.Point{ring(37.6, 127, 37.6, 127.01, 37.61, 127.01, 37.61, 127, 37.6, 127)})
+	require.InDelta(t, geo.Distance(geo.Point{Lat: 37.6, Lng: 127}, geo.Point{Lat: 37.61, Lng: 127.01})/2, block.Reach(), 0.1, "half the diagonal")
+}

@@ -45,10 +45,16 @@ func Distance(a, b Point) float64 {
 
 // Bearing returns the initial direction from a to b in degrees clockwise from north, 0 to 360.
 func Bearing(a, b Point) float64 {
-	latA, latB, dLng := a.Lat*radians, b.Lat*radians, (b.Lng-a.Lng)*radians
-	y := math.Sin(dLng) * math.Cos(latB)
-	x := math.Cos(latA)*math.Sin(latB) - math.Sin(latA)*math.Cos(latB)*math.Cos(dLng)
-	return math.Mod(math.Atan2(y, x)/radians+360, 360)
+	sinA, cosA := math.Sincos(a.Lat * radians)
+	sinB, cosB := math.Sincos(b.Lat * radians)
+	sinLng, cosLng := math.Sincos((b.Lng - a.Lng) * radians)
+	y := sinLng * cosB
+	x := cosA*sinB - sinA*cosB*cosLng
+	bearing := math.Atan2(y, x)/radians + 360
+	if bearing >= 360 {
+		bearing -= 360
+	}
+	return bearing
 }
 
 // Destination returns the point reached from p along the great circle that starts at bearing (degrees clockwise from

@@ -13,6 +13,8 @@ type sighting struct {
 	// sigma, metres, is the error to reckon with, entering the one for an entry.
 	// doubt is the part of them by which both may be off.
 	sigma, entering, doubt float64
+	// error, metres, is the same before the track says anything: a leap widens sigma only.
+	error float64
 	// proud: the fix leaps away from the one before and claims to be the better.
 	proud bool
 	// speed, m/s, is at least this much.

@@ -53,10 +53,12 @@
 //     error, so nothing begins while gap(x) <= ExitMargin/2: g = ExitMargin/2 - gap(p). What the approximation of log I0
 //     adds is less than what begins a case (leastEvidence).
 //   - Evidence is pending. Every fix adds to it: g = 0.
-//   - Approached is wanted and no stay is open. It is told only where gap(x) <= r = ApproachReach: g is at most
-//     gap(p) - r. Where that is negative, fixes make or break the case and g = 0, unless the fence is marked: then
-//     nothing is told before a fix beyond the lookout l lifts the mark, so g = min(gap(p), l - gap(p)), until an hour
-//     after the mark; after that the mark lasts within the approach distance.
+//   - Approached is wanted and no stay is open. A fix is followed only where gap(x) <= l = ApproachLookout: no run, g is at
+//     most gap(p) - l. A run that rests changes only by a fix whose gap is further than its span from its home: g is what
+//     is left of that. Any other run grows with every fix: g = 0. A fence whose run finds no place, since every place is
+//     taken by one that rests, is not followed before one of those ends, and g is bounded by theirs. Nothing is told of a
+//     marked fence before a fix beyond the lookout lifts the mark, so g = min(gap(p), l - gap(p)), until an hour after
+//     the mark; after that the mark lasts within the approach distance.
 //
 // Time alone does what it does at the stay's dwell time and when the device counts as lost; Room's time is not later
 // than either. Gaps to polygons are off by up to 0.1 %, for which 0.2 % are taken off.
@@ -67,12 +69,26 @@
 // standard errors, at two pings in a row, and the fence is near enough (Rules.ApproachDistance, ApproachTime). Exact
 // asks for the last two pings only. Cars count too: who closes in at speed may be coming.
 //
+// The line begins with the fix that comes within the lookout and depends on nothing before it, so that a phone that was
+// silent outside is told at the same ping as one that reported all along. A device whose gap has kept within a span of
+// where it was for five minutes rests: it closes in on nothing, and is followed again, with a new line, once it has left
+// that span. So living within the lookout costs a phone its quiet radius for five minutes, and whoever sets out from
+// there is told of some tens of metres later than who comes from afar.
+//
 // It is told at most once per approach. An approach is over once the device was seen beyond the lookout, or an hour
 // later outside the approach distance. The mark that says "told" is in Written and not carried: an Approached has
 // consequences and is therefore written anyway, and the mark with it, in one statement. A mark in the token could be
 // lost between that and the answer, and the approach would be told twice. The line itself is carried: losing it delays
 // an approach by some pings. A device found near, and closing in on nothing for five minutes, is marked too, so that
-// living next door does not cost a phone its quiet radius; such marks need no writing.
+// living next door does not make an approach of every errand; such marks need no writing, and none is given up for
+// another of them. Where no mark is left nothing is told.
+//
+// # Errors
+//
+// An accuracy that the phone claims is believed. One that it does not claim is learned from how far its fixes lie from
+// where the two before them led: over minutes at first, over hours where they stay alike, which makes the learned error
+// good to a few per cent; evidence is reckoned with it a little larger and a little smaller, whichever says less. An error
+// that grows all at once is taken for the old one during the first few fixes; that much is not promised.
 //
 // # Written and carried
 //

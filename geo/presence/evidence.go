@@ -120,7 +120,7 @@ func (s *State) weighEntry(c *Candidate, r *Rules, seen *sighting, out []Transit
 	}
 	if seen.proud {
 		little := r.surety() / proudShare
-		near, deep = min(near, little), min(deep, little)
+		near, deep = min(max(near, -little), little), min(max(deep, -little), little)
 	}
 	driving := r.MaxSpeed > 0 && seen.speed > r.MaxSpeed
 	if driving {

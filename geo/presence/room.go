@@ -44,14 +44,11 @@ func (s *State) roomInside(i int, c *Candidate, r *Rules) (metres float64, until
 	return max(0, beyond*gapSure-max(c.Gap, 0)/gapSure), until
 }
 
-// roomBefore is the room until an Approached could be told.
+// roomBefore is the room until anything changes that an Approached depends on.
 func (s *State) roomBefore(c *Candidate, r *Rules, at Millis) (metres float64, until Millis) {
-	if far := max(c.Gap, 0)*gapSure - r.ApproachReach(); far > 0 {
-		return far, 0
-	}
 	i := s.approach(c.Fence)
 	if i < 0 {
-		return 0, 0
+		return s.roomArmed(c, r), 0
 	}
 	gap := max(c.Gap, 0) / gapSure
 	metres = r.ApproachLookout()*gapSure - gap
@@ -60,6 +57,21 @@ func (s *State) roomBefore(c *Candidate, r *Rules, at Millis) (metres float64, u
 		return max(0, metres), rested
 	}
 	return max(0, min(metres, r.ApproachDistance*gapSure-gap)), 0
+}
+
+// roomArmed is the room until a ping is followed, or ends a rest.
+func (s *State) roomArmed(c *Candidate, r *Rules) float64 {
+	gap := max(c.Gap, 0)
+	switch k := s.running(c.Fence); {
+	case k >= 0 && s.runs[k].Rests:
+		u := &s.runs[k]
+		return max(0, float64(u.Span)-math.Abs(gap-float64(u.Home))-2*(1-gapSure)*gap-0.001) * gapSure
+	case k >= 0:
+		return 0
+	case s.allRest():
+		return math.Inf(1)
+	}
+	return max(0, gap*gapSure-r.ApproachLookout())
 }
 
 // Slack is Room at the time the device was last heard, without its end.
@@ -83,6 +95,9 @@ func (s *State) Fingerprint(fence ID) uint64 {
 	}
 	if i := s.approach(fence); i >= 0 {
 		f |= 8
+	}
+	if k := s.running(fence); k >= 0 && s.runs[k].Rests {
+		f |= 16 | uint64(math.Float32bits(s.runs[k].Home))<<32 ^ uint64(math.Float32bits(s.runs[k].Span))<<8
 	}
 	return f
 }

@@ -81,8 +81,8 @@ type Rules struct {
 	// ApproachDistance, metres, and ApproachTime ask for Approached: told when a
 	// device closes in on the fence and is nearer than the distance, or would be
 	// there within the time at the speed at which it closes in (counted up to
-	// MaxSpeed). Both 0: never. A phone that is nearer than the time could cover
-	// at that speed has no quiet radius: only its pings show how fast it comes.
+	// MaxSpeed). Both 0: never. A phone on its way within ApproachLookout has no
+	// quiet radius: only its pings show how fast it comes.
 	ApproachDistance float64
 	ApproachTime     time.Duration
 }

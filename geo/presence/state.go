@@ -104,8 +104,17 @@ func (s *State) Clone() State {
 	return c
 }
 
+// CloneInto makes dst what Clone returns, in the slices that dst has.
+func (s *State) CloneInto(dst *State) {
+	stays, evidence, approaches, runs := dst.Stays[:0], dst.evidence[:0], dst.Approaches[:0], dst.runs[:0]
+	*dst = *s
+	dst.Stays, dst.evidence = append(stays, s.Stays...), append(evidence, s.evidence...)
+	dst.Approaches, dst.runs = append(approaches, s.Approaches...), append(runs, s.runs...)
+}
+
 // Fences appends the fences that every Apply must be given as candidates, however
-// far away they are: those of the open stays, of the pending evidence and of the marked approaches.
+// far away they are: those of the open stays, of the pending evidence, of the marked approaches and those that the
+// device may be closing in on or rests near.
 func (s *State) Fences(dst []ID) []ID {
 	for i := range s.Stays {
 		dst = append(dst, s.Stays[i].Fence)
@@ -120,7 +129,17 @@ func (s *State) Fences(dst []ID) []ID {
 			dst = append(dst, f)
 		}
 	}
+	for i := range s.runs {
+		if f := s.runs[i].Fence; s.stay(f) < 0 && !s.IsPending(f) && s.approach(f) < 0 {
+			dst = append(dst, f)
+		}
+	}
 	return dst
+}
+
+// IsIdle says that there is no stay, no evidence and no approach: without candidates nothing can change but the track.
+func (s *State) IsIdle() bool {
+	return len(s.Stays)+len(s.evidence)+len(s.Approaches)+len(s.runs) == 0
 }
 
 // IsInside says whether a stay of the fence is open.

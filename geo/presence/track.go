@@ -17,19 +17,30 @@ const (
 	stumble = 30
 	// metresPerDegree of latitude on the sphere of geo.Distance.
 	metresPerDegree = 6371008.8 * math.Pi / 180
-	// quickSamples and slowSamples are how many steps the scatter of a track
-	// remembers.
-	quickSamples, slowSamples = 8, 40
-	// scatterDoubt is how far, either way, an estimate from so few steps may be off.
-	scatterDoubt = 0.1
+	// quickSamples, slowSamples and longSamples are how many steps the scatter of a
+	// track remembers.
+	quickSamples, slowSamples, longSamples = 8, 40, 600
+	// scatterDoubt is how far, either way, an estimate from few steps may be off; of
+	// one from n steps it is scatterSpread/sqrt(n).
+	scatterDoubt, scatterSpread = 0.1, 0.75
+	// alikeLow and alikeHigh bound what the slow variance is of the long one as long as
+	// errors stay the same: four standard errors. Beyond alikeQuick the quick one may
+	// show that they have just grown.
+	alikeLow, alikeHigh, alikeQuick = 0.5, 1.7, 1.4
 )
 
-// scatter holds two running variances, of quick and slow memory, of how far fixes
-// lie from where the two before them led. The larger stands in for accuracies that
-// the phone does not tell.
+// scatter holds three running variances, of quick, slow and long memory, of how far
+// fixes lie from where the two before them led. They stand in for accuracies that the
+// phone does not tell: the long one once it is better known than the others and they
+// agree with it, else the larger of the others.
 type scatter struct {
-	Quick, Slow float64
-	Samples     uint8
+	Quick, Slow, Long float64
+	// Samples counts up to slowSamples, Many up to longSamples.
+	Samples uint8
+	Many    uint16
+	// Skip is how many of the next steps are from or over a fix that told its
+	// accuracy, and no measure of those that do not.
+	Skip uint8
 }
 
 // SortPings puts a batch in the order of time; equal times keep their order.
@@ -112,10 +123,11 @@ func (s *State) observe(seen *sighting, looked bool) {
 	seen.sigma = seen.dev.claimed(p)
 	seen.moved = math.NaN()
 	if s.last.At != 0 && !(p.Accuracy > 0) {
-		seen.sigma = s.scattered(p, seen.sigma)
-		seen.doubt = scatterDoubt
+		seen.sigma, seen.doubt = s.scattered(p, seen.sigma)
+	} else if p.Accuracy > 0 {
+		s.scatter.Skip = 2
 	}
-	seen.entering = seen.sigma
+	seen.entering, seen.error = seen.sigma, seen.sigma*(1+seen.doubt)
 	if p.Speed >= 0 {
 		seen.speed = p.Speed
 	}
@@ -158,11 +170,15 @@ func (s *State) speedFrom(f *fix, seen *sighting) float64 {
 	return max(0, (way-1.5*math.Hypot(f.Sigma, seen.sigma))/elapsed)
 }
 
-// scattered updates the scatter by p and returns it as a standard error.
-func (s *State) scattered(p *Ping, prior float64) float64 {
+// scattered updates the scatter by p and returns it as a standard error, and by which
+// part that may be off.
+func (s *State) scattered(p *Ping, prior float64) (sigma, doubt float64) {
 	a, b := &s.before, &s.last
 	d1, d2 := float64(b.At-a.At)/1000, float64(p.At-b.At)/1000
-	if a.At != 0 && d1 > 0 && d2 > 0 && d1 <= 60 && d2 <= 60 && d2 <= 3*d1 {
+	switch {
+	case s.scatter.Skip > 0:
+		s.scatter.Skip--
+	case a.At != 0 && d1 > 0 && d2 > 0 && d1 <= 60 && d2 <= 60 && d2 <= 3*d1:
 		ratio := d2 / d1
 		k := math.Cos(p.Place.Lat * math.Pi / 180)
 		dy := (p.Place.Lat - b.Place.Lat) - ratio*(b.Place.Lat-a.Place.Lat)
@@ -170,10 +186,7 @@ func (s *State) scattered(p *Ping, prior float64) float64 {
 		sample := (dx*dx + dy*dy) * metresPerDegree * metresPerDegree / 2 / (1 + (1+ratio)*(1+ratio) + ratio*ratio)
 		s.scatter.add(sample, prior)
 	}
-	if s.scatter.Samples == 0 {
-		return prior
-	}
-	return max(math.Sqrt(max(s.scatter.Quick, s.scatter.Slow)), scatterFloor)
+	return s.scatter.estimate(prior)
 }
 
 func (sc *scatter) add(sample, prior float64) {
@@ -184,6 +197,22 @@ func (sc *scatter) add(sample, prior float64) {
 	sample = min(sample, 9*max(sc.Slow, claimFloor*claimFloor))
 	sc.Quick += (sample - sc.Quick) / float64(min(sc.Samples, quickSamples)+1)
 	sc.Slow += (sample - sc.Slow) / float64(sc.Samples+1)
+	sc.Many = min(sc.Many+1, longSamples)
+	sc.Long += (sample - sc.Long) / float64(sc.Many)
+	if sc.Samples == slowSamples && !(sc.Slow >= alikeLow*sc.Long && sc.Slow <= alikeHigh*sc.Long) {
+		sc.Long, sc.Many = sc.Slow, slowSamples
+	}
+}
+
+func (sc *scatter) estimate(prior float64) (sigma, doubt float64) {
+	if sc.Samples == 0 {
+		return prior, scatterDoubt
+	}
+	variance, doubt := max(sc.Quick, sc.Slow), scatterDoubt
+	if sure := scatterSpread / math.Sqrt(float64(sc.Many)); sure < doubt && sc.Quick <= alikeQuick*sc.Long {
+		variance, doubt = sc.Long, sure
+	}
+	return max(math.Sqrt(variance), scatterFloor), doubt
 }
 
 // turn brings a difference of longitudes to the short way round.

@@ -9,21 +9,18 @@ import (
 	"github.com/wantgo/wantgo/geo"
 )
 
-// The first byte of MarshalCarried. Without runs it is written as before there were
-// any, which older nodes read. Another version is refused, which costs the phone a
-// few pings of evidence.
-const (
-	carriedPlain    = 1
-	carriedWithRuns = 2
-)
+// carriedVersion is the first byte of MarshalCarried. Another version is refused, which
+// costs the phone a few pings of evidence.
+const carriedVersion = 3
 
 // MaxCarriedBytes bounds what MarshalCarried gives and UnmarshalCarried takes.
-const MaxCarriedBytes = 2 + 4*fixBytes + 8 + 17 + 8 + 1 + recentPings*8 + 1 + maxEvidence*evidenceBytes + 1 + maxRuns*runBytes
+const MaxCarriedBytes = 2 + 4*fixBytes + 8 + scatterBytes + 8 + 1 + recentPings*8 + 1 + maxEvidence*evidenceBytes + 1 + maxRuns*runBytes
 
 const (
 	fixBytes      = 8 + 8 + 8 + 8
+	scatterBytes  = 3*8 + 1 + 2 + 1
 	evidenceBytes = 16 + 16 + 8 + 8 + 8 + 8
-	runBytes      = 16 + 8 + 8 + 1 + 5*8
+	runBytes      = 16 + 8 + 8 + 1 + 5*8 + 8 + 4*4
 )
 
 var errCarried = errors.New("carried state")
@@ -33,7 +30,7 @@ var errCarried = errors.New("carried state")
 func (s *State) MarshalCarried() []byte {
 	c := &s.Carried
 	b := make([]byte, 0, 160+len(c.evidence)*evidenceBytes+len(c.runs)*runBytes)
-	b = append(b, carriedPlain, 0)
+	b = append(b, carriedVersion, 0)
 	for i, f := range c.fixes() {
 		if f.At == 0 {
 			continue
@@ -45,9 +42,7 @@ func (s *State) MarshalCarried() []byte {
 		b = appendFloat(b, f.Sigma)
 	}
 	b = appendWord(b, c.suspectPing)
-	b = append(b, c.scatter.Samples)
-	b = appendFloat(b, c.scatter.Quick)
-	b = appendFloat(b, c.scatter.Slow)
+	b = c.scatter.append(b)
 	b = appendFloat(b, c.stride)
 	b = c.appendRecent(b)
 	b = append(b, byte(len(c.evidence)))
@@ -60,9 +55,14 @@ func (s *State) MarshalCarried() []byte {
 		b = appendFloat(b, e.Sum)
 		b = appendFloat(b, e.Deep)
 	}
-	if len(c.runs) > 0 {
-		b[0] = carriedWithRuns
-		b = c.appendRuns(b)
+	return c.appendRuns(b)
+}
+
+func (sc *scatter) append(b []byte) []byte {
+	b = append(b, sc.Samples, sc.Skip)
+	b = binary.LittleEndian.AppendUint16(b, sc.Many)
+	for _, v := range [...]float64{sc.Quick, sc.Slow, sc.Long} {
+		b = appendFloat(b, v)
 	}
 	return b
 }
@@ -74,15 +74,28 @@ func (c *Carried) appendRuns(b []byte) []byte {
 		b = append(b, u.Fence[:]...)
 		b = appendWord(b, uint64(u.At))
 		b = appendWord(b, uint64(u.Near))
-		b = append(b, 0)
-		if u.Falling {
-			b[len(b)-1] = 1
-		}
-		for _, v := range []float64{u.Weight, u.Time, u.Gap, u.Times, u.Slopes} {
+		b = append(b, u.flags())
+		for _, v := range [...]float64{u.Weight, u.Time, u.Gap, u.Times, u.Slopes} {
 			b = appendFloat(b, v)
+		}
+		b = appendWord(b, uint64(u.Since))
+		for _, v := range [...]float32{u.Last, u.Error, u.Home, u.Span} {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 		}
 	}
 	return b
+}
+
+const runFalls, runRests = 1, 2
+
+func (u *run) flags() (f byte) {
+	if u.Falling {
+		f |= runFalls
+	}
+	if u.Rests {
+		f |= runRests
+	}
+	return f
 }
 
 // appendRecent writes the recent pings, oldest first.
@@ -108,8 +121,8 @@ func (s *State) UnmarshalCarried(b []byte) error {
 	}
 	r := reader{rest: b}
 	version := r.byte()
-	if r.err == nil && version != carriedPlain && version != carriedWithRuns {
-		return fmt.Errorf("%w: version %d, want %d or %d", errCarried, version, carriedPlain, carriedWithRuns)
+	if r.err == nil && version != carriedVersion {
+		return fmt.Errorf("%w: version %d, want %d", errCarried, version, carriedVersion)
 	}
 	var c Carried
 	held := r.byte()
@@ -119,13 +132,8 @@ func (s *State) UnmarshalCarried(b []byte) error {
 		}
 	}
 	c.suspectPing = r.word()
-	c.scatter.Samples = r.byte()
-	c.scatter.Quick, c.scatter.Slow = r.float(), r.float()
 	r.need(held < 16, "flags")
-	r.need(c.scatter.Samples <= slowSamples, "scatter samples")
-	for _, v := range []float64{c.scatter.Quick, c.scatter.Slow} {
-		r.need(v >= 0 && v <= 1e15, "scatter")
-	}
+	c.scatter = r.scatter()
 	c.stride = r.float()
 	r.need(c.stride >= 0 && c.stride <= 1e12, "speed")
 	n := r.byte()
@@ -136,9 +144,7 @@ func (s *State) UnmarshalCarried(b []byte) error {
 		c.remember(k)
 	}
 	r.evidence(&c)
-	if version == carriedWithRuns {
-		r.runs(&c)
-	}
+	r.runs(&c)
 	r.need(len(r.rest) == 0, "length")
 	if r.err != nil {
 		return r.err
@@ -179,6 +185,15 @@ func (r *reader) time() Millis {
 	return t
 }
 
+func (r *reader) scatter() scatter {
+	sc := scatter{Samples: r.byte(), Skip: r.byte(), Many: binary.LittleEndian.Uint16(r.take(2)), Quick: r.float(), Slow: r.float(), Long: r.float()}
+	r.need(sc.Samples <= slowSamples && sc.Skip <= 2 && sc.Many <= longSamples && (sc.Many == 0) == (sc.Samples == 0), "scatter samples")
+	for _, v := range [...]float64{sc.Quick, sc.Slow, sc.Long} {
+		r.need(v >= 0 && v <= 1e15, "scatter")
+	}
+	return sc
+}
+
 func (r *reader) fix() fix {
 	f := fix{At: r.time(), Place: geo.Point{Lat: r.float(), Lng: r.float()}, Sigma: r.float()}
 	r.need(f.Place.Lat >= -90 && f.Place.Lat <= 90 && f.Place.Lng >= -180 && f.Place.Lng <= 180, "place")
@@ -199,18 +214,33 @@ func (r *reader) evidence(c *Carried) {
 
 func (r *reader) runs(c *Carried) {
 	n := int(r.byte())
-	r.need(n > 0 && n <= maxRuns && len(r.rest) == n*runBytes, "runs")
+	r.need(n <= maxRuns && len(r.rest) == n*runBytes, "runs")
 	for i := 0; i < n && r.err == nil; i++ {
-		u := run{Fence: ID(r.take(16)), At: r.time(), Near: Millis(r.word())}
-		falling := r.byte()
-		u.Falling = falling == 1
-		u.Weight, u.Time, u.Gap, u.Times, u.Slopes = r.float(), r.float(), r.float(), r.float(), r.float()
-		r.need(falling <= 1 && u.Near >= 0 && u.Near <= u.At, "run")
-		r.need(u.Weight > 0 && u.Weight <= 1e6 && u.Times >= 0 && u.Times <= 1e15 && u.Time <= 0 && u.Time >= -1e6, "run")
-		r.need(math.Abs(u.Gap) <= 1e9 && math.Abs(u.Slopes) <= 1e20, "run")
+		u := r.run()
 		r.need(c.running(u.Fence) < 0, "runs: fence twice")
 		c.runs = append(c.runs, u)
 	}
+}
+
+func (r *reader) run() run {
+	u := run{Fence: ID(r.take(16)), At: r.time(), Near: Millis(r.word())}
+	flags := r.byte()
+	u.Falling, u.Rests = flags&runFalls != 0, flags&runRests != 0
+	u.Weight, u.Time, u.Gap, u.Times, u.Slopes = r.float(), r.float(), r.float(), r.float(), r.float()
+	u.Since = Millis(r.word())
+	for _, v := range [...]*float32{&u.Last, &u.Error, &u.Home, &u.Span} {
+		*v = math.Float32frombits(binary.LittleEndian.Uint32(r.take(4)))
+		r.need(math.Abs(float64(*v)) <= 1e9, "run")
+	}
+	r.need(flags <= runFalls|runRests && u.Near >= 0 && u.Near <= u.At && u.Span >= 0 && u.Error >= 0, "run")
+	if u.Rests {
+		r.need(u == run{Fence: u.Fence, At: u.At, Home: u.Home, Span: u.Span, Rests: true}, "rest")
+		return u
+	}
+	r.need(u.Since > -1<<50 && u.Since <= u.At, "run")
+	r.need(u.Weight > 0 && u.Weight <= 1e6 && u.Times >= 0 && u.Times <= 1e15 && u.Time <= 0 && u.Time >= -1e6, "run")
+	r.need(math.Abs(u.Gap) <= 1e9 && math.Abs(u.Slopes) <= 1e20, "run")
+	return u
 }
 
 func appendWord(b []byte, w uint64) []byte   { return binary.LittleEndian.AppendUint64(b, w) }

@@ -52,13 +52,35 @@ func (s *search) run(q *Question) {
 			s.look(f, f.Shape.Gap(q.Place), false)
 		}
 	}
+	s.watchers()
 	s.others()
 	slices.SortFunc(s.rooms, compare)
 }
 
+// watchers looks at the fences so near that their approaches are watched for, whose room is not in the order of their
+// gap: a device may rest near many.
+func (s *search) watchers() {
+	if !(s.q.Reach > 0) {
+		return
+	}
+	s.near = s.q.Snapshot.NearestWithin(s.q.Place, mostWatchers, s.q.Reach/gapSure, s.isWatcher, s.near[:0])
+	for _, f := range s.near {
+		s.special = append(s.special, f.Fence.ID)
+		s.look(f.Fence, f.Gap, false)
+	}
+}
+
+// mostWatchers bounds the work where very many fences overlap; then the radii are smaller than they could be.
+const mostWatchers = 400
+
+func (s *search) isWatcher(f *index.Fence) bool {
+	r := s.terms(f).Rules
+	return r != nil && r.ApproachLookout() > 0 && s.isPlain(f)
+}
+
 // others looks at the nearest of the fences without state. Without approaches their room is in the order of their gap
-// and K+1 are enough. With them it is not: the search widens until no fence further off can have less room than the
-// K+1 found, and stops at four times as many, which only makes the radii smaller.
+// and K+1 are enough. With them it may be less by up to Reach: the search widens until no fence further off can have
+// less room than the K+1 found, and stops at four times as many, which only makes the radii smaller.
 func (s *search) others() {
 	q, looked := s.q, len(s.rooms)
 	for n := q.K + 1; ; n *= 2 {
@@ -146,15 +168,25 @@ func (s *search) fill(z *Zone) {
 		quiet = min(quiet, s.rooms[0].Room)
 	}
 	z.QuietRadius = max(0, quiet-z.Accuracy)
-	for i := range s.rooms[:k] {
-		if edge := s.terms(s.rooms[i].Fence).NextEdge; edge != 0 {
-			s.until = min(s.until, edge)
-		}
-	}
+	s.schedules(z)
 	if t := s.q.NextTimer; t != 0 {
 		s.until = min(s.until, t)
 	}
 	z.ValidUntil = max(s.q.Now, min(z.ValidUntil, s.until))
+}
+
+// schedules end the zone at the next edge of any of its fences that begins within the knowledge radius.
+func (s *search) schedules(z *Zone) {
+	if s.q.NextEdge == nil {
+		return
+	}
+	for i := range z.Fences {
+		if n := &z.Fences[i]; n.Gap < z.KnowledgeRadius {
+			if edge := s.q.NextEdge(n.Fence); edge != 0 {
+				s.until = min(s.until, edge)
+			}
+		}
+	}
 }
 
 // digest is FNV-1a over what the zone depends on; never 0.

@@ -27,8 +27,6 @@ const (
 type Terms struct {
 	// Rules as presence gets them; nil: the defaults of Standard.
 	Rules *presence.Rules
-	// NextEdge is when the fence next begins or ceases to matter by a schedule: opening hours, a campaign's start.
-	NextEdge Millis
 	// Revision changes when anything about the fence does that the phone has been told.
 	Revision uint64
 }
@@ -46,7 +44,10 @@ type Question struct {
 	K int
 	// Terms of a fence; nil: those of Standard for all.
 	Terms func(*index.Fence) Terms
-	// Reach, metres, is the largest Rules.ApproachReach in the snapshot; 0: no fence asks for Approached.
+	// NextEdge is when a fence next begins or ceases to matter by a schedule: opening hours, a campaign's start. 0: not
+	// within Longest. It is asked of the fences within the knowledge radius. nil: there are no schedules.
+	NextEdge func(*index.Fence) Millis
+	// Reach, metres, is the largest Rules.ApproachLookout in the snapshot; 0: no fence asks for Approached.
 	Reach float64
 	// NextTimer is the caller's own next time to act for the device, beyond what its stays tell. 0: none.
 	NextTimer Millis

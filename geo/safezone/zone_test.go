@@ -57,7 +57,7 @@ func newWorld(t testing.TB, rng *rand.Rand, policy presence.Policy, count int, s
 		f.Shape = w.shape(f.ID, at, size)
 		w.shapes = append(w.shapes, f)
 		w.rules[f.ID] = w.someRules(policy, approach)
-		w.reach = max(w.reach, w.rules[f.ID].ApproachReach())
+		w.reach = max(w.reach, w.rules[f.ID].ApproachLookout())
 	}
 	var err error
 	w.snapshot, err = index.Build(w.shapes)
@@ -350,8 +350,9 @@ func TestValidUntil(t *testing.T) {
 	var state presence.State
 	state.Stays = []presence.Stay{{Fence: shape.ID, Since: start, DwellAt: start + 7*60_000}}
 	state.LastHeard = start
-	terms := Terms{Rules: &rules}
-	q := Question{Snapshot: s, State: &state, Place: square, Accuracy: 10, Now: start, K: 20, Terms: func(*index.Fence) Terms { return terms }}
+	q := Question{Snapshot: s, State: &state, Place: square, Accuracy: 10, Now: start, K: 20, Terms: func(*index.Fence) Terms { return Terms{Rules: &rules} }}
+	var edge Millis
+	q.NextEdge = func(*index.Fence) Millis { return edge }
 	until := func() time.Duration {
 		z := At(&q, nil)
 		require.InDelta(t, 115*gapSure-10, z.QuietRadius, 1e-3)
@@ -360,11 +361,11 @@ func TestValidUntil(t *testing.T) {
 	require.Equal(t, 7*time.Minute, until(), "the dwell")
 	state.Stays[0].Dwelled = true
 	require.Equal(t, 15*time.Minute, until(), "half the silence time")
-	terms.NextEdge = start + 600_000
+	edge = start + 600_000
 	require.Equal(t, 10*time.Minute, until(), "the schedule")
 	q.NextTimer = start + 60_000
 	require.Equal(t, time.Minute, until(), "a timer")
-	rules.Silence, q.NextTimer, terms.NextEdge = 0, 0, 0
+	rules.Silence, q.NextTimer, edge = 0, 0, 0
 	require.Equal(t, Longest, until())
 }
 

@@ -54,7 +54,7 @@ func TestSyncFences(t *testing.T) {
 	require.InDelta(t, 100*0.998-10, z.GetQuietRadiusMeters(), 0.1)
 	require.Equal(t, "block", z.GetFences()[1].GetExternalId())
 	require.Contains(t, z.GetFences()[1].GetGeojson(), "Polygon")
-	require.GreaterOrEqual(t, z.GetFences()[1].GetRadiusMeters(), 709.0, "half the diagonal")
+	require.InDelta(t, 709.6, z.GetFences()[1].GetRadiusMeters(), 0.5, "half the diagonal")
 	require.Empty(t, z.GetFences()[2].GetGeojson(), "too long for a phone")
 	require.Positive(t, z.GetFences()[2].GetRadiusMeters())
 	t.Logf("zone of 3 fences: %d bytes", proto.Size(z))

@@ -1,31 +1,35 @@
 package campaign
 
-import "time"
+import (
+	"time"
 
-// NextEdge is when the schedule of any campaign of the index next begins or ceases to hold by the wall clock of loc,
-// after now and before until; until if none does. A change of the clocks counts as an edge: hours move with it.
-func (x *Index) NextEdge(now, until time.Time, loc *time.Location) time.Time {
-	local := now.In(loc)
-	if _, change := local.ZoneBounds(); !change.IsZero() && change.After(now) && change.Before(until) {
+	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/store"
+)
+
+// NextEdge is when what may start at a fence next changes by the clock, after now and before until; until if nothing does:
+// the schedule of a campaign that its moments may start begins or ceases to hold by the wall clock of loc, or its store
+// opens or closes and one of them asks for that. s is nil for a free fence. A change of the clocks counts as an edge:
+// hours move with it.
+func (x *Index) NextEdge(f *store.Fence, s *store.Store, now, until time.Time, loc *time.Location) time.Time {
+	tags := f.Tags
+	if s != nil {
+		tags = s.Tags
+	}
+	local, found, hours := now.In(loc), false, false
+	for _, kind := range [...]presence.Kind{presence.Entered, presence.Dwelled, presence.Exited, presence.Approached} {
+		x.each(placeKey{kind, f.Purpose}, s, tags, func(c *Campaign) {
+			found, hours = true, hours || c.OpenOnly
+			until = c.Schedule.nextEdge(local, until)
+		})
+	}
+	if _, change := local.ZoneBounds(); found && !change.IsZero() && change.After(now) && change.Before(until) {
 		until = change
 	}
-	seen := map[*Campaign]struct{}{}
-	look := func(list []*entry) {
-		for _, e := range list {
-			if _, again := seen[e.campaign]; !again {
-				seen[e.campaign] = struct{}{}
-				until = e.campaign.Schedule.nextEdge(local, until)
-			}
+	if hours && s != nil {
+		if edge, ok := s.Hours.NextEdge(now, loc); ok && edge.At.Before(until) {
+			until = edge.At
 		}
-	}
-	for _, list := range x.byStore {
-		look(list)
-	}
-	for _, list := range x.byTag {
-		look(list)
-	}
-	for _, list := range x.general {
-		look(list)
 	}
 	return until
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/wantgo/wantgo/geo/presence"
@@ -32,7 +33,7 @@ func TestNextEdgeAgainstEveryMinute(t *testing.T) {
 			c.Schedule.EndDate = now.AddDate(0, 0, rng.IntN(3)-1).Format(time.DateOnly)
 		}
 		until := now.Add(6 * time.Hour)
-		got := NewIndex([]*Campaign{c}).NextEdge(now, until, loc)
+		got := NewIndex([]*Campaign{c}).NextEdge(&store.Fence{Purpose: store.Visit}, nil, now, until, loc)
 		require.True(t, got.After(now) && !got.After(until))
 		before := c.Schedule.At(now)
 		for at := now.Truncate(time.Minute).Add(time.Minute); at.Before(got); at = at.Add(time.Minute) {
@@ -43,4 +44,33 @@ func TestNextEdgeAgainstEveryMinute(t *testing.T) {
 		}
 	}
 	require.Greater(t, edges, 50)
+}
+
+// TestNextEdgeIsOfThePlace: of the campaigns only those that may start at the fence count, of opening hours only those
+// that one of them asks for.
+func TestNextEdgeIsOfThePlace(t *testing.T) {
+	loc, err := time.LoadLocation("Asia/Seoul")
+	require.NoError(t, err)
+	now := time.Date(2026, 5, 13, 12, 0, 0, 0, loc)
+	until := now.Add(6 * time.Hour)
+	from := func(n uint64, hour int, at Trigger) *Campaign {
+		at.Kinds = []presence.Kind{presence.Dwelled}
+		return &Campaign{ID: id(n), State: Live, Trigger: at, Schedule: Schedule{Weekly: []store.Span{{Day: now.Weekday(), From: hour * 60, Until: 23 * 60}}}}
+	}
+	s := &store.Store{ID: id(7), Tags: []string{"bakery"}, Hours: store.Hours{Weekly: []store.Span{{Day: now.Weekday(), From: 9 * 60, Until: 13*60 + 30}}}}
+	f := &store.Fence{Purpose: store.Near}
+	purposes := []store.Purpose{store.Near}
+	other := from(1, 13, Trigger{Purposes: purposes, Stores: []uuid.UUID{id(8)}})
+	visits := from(2, 14, Trigger{Purposes: []store.Purpose{store.Visit}})
+	tagged := from(3, 16, Trigger{Purposes: purposes, Tags: []string{"bakery"}})
+	named := from(4, 15, Trigger{Purposes: purposes, Stores: []uuid.UUID{s.ID}})
+	edge := func(f *store.Fence, s *store.Store, cs ...*Campaign) string {
+		return NewIndex(cs).NextEdge(f, s, now, until, loc).Format("15:04")
+	}
+	require.Equal(t, "18:00", edge(f, s, other, visits))
+	require.Equal(t, "16:00", edge(f, s, other, visits, tagged))
+	require.Equal(t, "15:00", edge(f, s, other, visits, tagged, named))
+	tagged.OpenOnly = true
+	require.Equal(t, "13:30", edge(f, s, tagged, named), "it closes")
+	require.Equal(t, "16:00", edge(&store.Fence{Purpose: store.Near, Tags: []string{"bakery"}}, nil, tagged, named), "a free fence")
 }

@@ -15,7 +15,6 @@ const maxLookout = 64
 // keeps the wider of both: too wide costs a look.
 func (v *view) approachable(r *presence.Rules) {
 	v.approachLookout = max(v.approachLookout, r.ApproachLookout())
-	v.approachReach = max(v.approachReach, r.ApproachReach())
 }
 
 // matchApproach adds the fences that the device may be closing in on. A brand without approaches pays nothing.

@@ -25,9 +25,9 @@ type view struct {
 	sensitive *index.Snapshot
 	campaigns *campaign.Index
 	search    *searchIndex
-	// approachLookout and approachReach, metres, are the widest of any fence; 0: none asks for approaches.
-	approachLookout, approachReach float64
-	edges                          nextEdges
+	// approachLookout, metres, is the widest of any fence; 0: none asks for approaches.
+	approachLookout float64
+	edges           nextEdges
 }
 
 // fenceView is a fence with what decisions need beside its shape.
@@ -107,7 +107,7 @@ func (t *brandTables) compileAll(v *view) error {
 func (t *brandTables) compileSome(v, old *view, touched []uuid.UUID) error {
 	var open, sensitive []*index.Fence
 	var goneOpen, goneSensitive []index.ID
-	v.approachLookout, v.approachReach = old.approachLookout, old.approachReach
+	v.approachLookout = old.approachLookout
 	for _, id := range touched {
 		f := t.fences[id]
 		switch {

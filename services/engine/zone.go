@@ -142,7 +142,7 @@ func zoneAccuracy(metres float64) float32 {
 func (r *reporting) zoneAt(place geo.Point, accuracy float32, slots int) safezone.Zone {
 	z := safezone.At(&safezone.Question{
 		Snapshot: r.v.fences, State: &r.device.presence, Place: place, Accuracy: float64(accuracy), Now: r.now, K: slots,
-		Terms: r.terms, Reach: r.v.approachReach,
+		Terms: r.terms, NextEdge: r.nextEdge, Reach: r.v.approachLookout,
 	}, nil)
 	r.spare(&z)
 	return z
@@ -155,11 +155,9 @@ func (r *reporting) terms(f *index.Fence) safezone.Terms {
 	if s := r.device.stay(f.ID); s != nil {
 		t.Rules = fv.rulesAt(s)
 	}
-	zone := r.v.brand.Settings.TimeZone
 	if fv.store != nil {
-		zone, t.Revision = fv.store.TimeZone, t.Revision<<32^uint64(fv.store.Version)
+		t.Revision = t.Revision<<32 ^ uint64(fv.store.Version)
 	}
-	t.NextEdge = r.v.nextEdge(zone, r.now)
 	return t
 }
 
@@ -181,26 +179,36 @@ func (r *reporting) spare(z *safezone.Zone) {
 	z.Version = max(1, (z.Version^math.Float64bits(room))*1099511628211)
 }
 
-// nextEdges keeps, by time zone, when the schedule of any campaign next begins or ends: all campaigns of the brand,
-// near or not, which is never too late and is asked of every fence of every zone. 0: not within a zone's longest time.
-type nextEdges struct{ byZone sync.Map }
+// nextEdges keeps when a schedule next changes what may start at a fence, by fence: zones ask it of the same few fences
+// again and again.
+type nextEdges struct{ byFence sync.Map }
 
-type nextEdge struct{ asked, at int64 }
+// nextEdge is an edge found: none but at lies between from and until. at 0: none.
+type nextEdge struct{ from, at, until int64 }
 
-func (v *view) nextEdge(zone string, now int64) int64 {
-	loc := location(zone)
-	if loc == nil {
-		return 0
-	}
-	if found, ok := v.edges.byZone.Load(zone); ok {
+func (r *reporting) nextEdge(f *index.Fence) int64 {
+	if found, ok := r.v.edges.byFence.Load(f.ID); ok {
 		e := found.(nextEdge)
-		if now >= e.asked && now < e.at {
+		if r.now >= e.from && (r.now < e.at || e.at == 0 && r.now+safezone.Longest.Milliseconds() <= e.until) {
 			return e.at
 		}
 	}
-	from := time.UnixMilli(now)
-	e := nextEdge{now, v.campaigns.NextEdge(from, from.Add(2*safezone.Longest), loc).UnixMilli()}
-	v.edges.byZone.Store(zone, e)
+	fv := f.Value.(*fenceView)
+	name := r.v.brand.Settings.TimeZone
+	if fv.store != nil && fv.store.TimeZone != "" {
+		name = fv.store.TimeZone
+	}
+	loc := location(name)
+	if loc == nil {
+		return 0
+	}
+	from := time.UnixMilli(r.now)
+	until := from.Add(4 * safezone.Longest)
+	e := nextEdge{from: r.now, until: until.UnixMilli()}
+	if at := r.v.campaigns.NextEdge(fv.fence, fv.store, from, until, loc); at.Before(until) {
+		e.at = at.UnixMilli()
+	}
+	r.v.edges.byFence.Store(f.ID, e)
 	return e.at
 }
 
