@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"sync"
 	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/wantgo/wantgo/geo"
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
-	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/engine"
 )
 
@@ -41,15 +39,26 @@ func (s *storeService) SearchStores(ctx context.Context, r *v1.SearchStoresReque
 	if q.After, err = readFoundToken(r, &q); err != nil {
 		return nil, err
 	}
-	found, more, err := s.engine.SearchStores(c.Brand, &q, make([]engine.FoundStore, 0, q.Limit))
+	room := rooms.Get().(*[]engine.FoundStore)
+	defer leave(room)
+	found, more, err := s.engine.SearchStores(c.Brand, &q, (*room)[:0])
 	if err != nil {
 		return nil, err
 	}
-	out := &v1.SearchStoresResponse{Stores: foundTo(found, r, &b.Settings)}
-	if more {
+	*room = found
+	out, err := foundTo(found, r, &b.Settings)
+	if err == nil && more {
 		out.NextPageToken = foundToken(r, &q, found[len(found)-1].Cursor())
 	}
-	return out, nil
+	return out, err
+}
+
+// rooms are for what is found, until it is in the answer.
+var rooms = sync.Pool{New: func() any { return new([]engine.FoundStore) }}
+
+func leave(room *[]engine.FoundStore) {
+	clear(*room)
+	rooms.Put(room)
 }
 
 func foundSize(asked int32) int {
@@ -138,33 +147,4 @@ func readFoundToken(r *v1.SearchStoresRequest, q *engine.StoreQuery) (*engine.St
 		return nil, errPageToken()
 	}
 	return last, nil
-}
-
-func foundTo(found []engine.FoundStore, r *v1.SearchStoresRequest, b *brand.Settings) []*v1.FoundStore {
-	out, room := make([]*v1.FoundStore, len(found)), make([]v1.FoundStore, len(found))
-	for i := range found {
-		f, o := &found[i], &room[i]
-		o.Id, o.ExternalId, o.Name = f.ID(), f.ExternalID(), f.Name(r.GetLocale(), b.Locale)
-		o.Latitude, o.Longitude = f.Place.Lat, f.Place.Lng
-		o.DistanceMeters, o.BearingDegrees, o.HasOffer = f.Distance, f.Bearing, f.HasOffer
-		o.OpenState = openState(f.Hours)
-		if f.Hours.HasNext {
-			o.NextChangeTime = timestamppb.New(f.Hours.Next.At)
-		}
-		if r.GetView() == v1.SearchStoresRequest_FULL {
-			o.Store = storeTo(f.Store, b)
-		}
-		out[i] = o
-	}
-	return out
-}
-
-func openState(h engine.StoreHours) v1.FoundStore_OpenState {
-	switch {
-	case h.Open:
-		return v1.FoundStore_OPEN
-	case h.Known:
-		return v1.FoundStore_CLOSED
-	}
-	return v1.FoundStore_OPEN_STATE_UNSPECIFIED
 }

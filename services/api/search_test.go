@@ -3,12 +3,15 @@ package api
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"buf.build/go/protovalidate"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
@@ -221,6 +224,124 @@ func TestSearchStoresRefuses(t *testing.T) {
 	s.HoursExceptions = []*v1.HoursException{{Date: "2026-02-28"}, {Date: "2026-02-28"}}
 	_, err = stores.CreateStore(tn.server(), &v1.CreateStoreRequest{RequestId: uuid.NewString(), Store: s})
 	require.Equal(t, []string{"store.hours_exceptions[1].date"}, fieldsOf(err))
+}
+
+// The wire form of an answer is the one that messages would have had.
+func TestFoundStoresOnTheWire(t *testing.T) {
+	f := newFixture(t)
+	tn := f.tenant()
+	tn.put(func(s *v1.Store) {
+		s.Names["en"], s.Hours = "City Hall", []*v1.WeeklyHours{{Start: "09:00", End: "22:00"}}
+	}, "near", 0.001)
+	tn.put(func(s *v1.Store) { *s.Latitude, *s.Longitude = shopLat, shopLng }, "here", 0) // no distance, no bearing
+	tn.put(func(s *v1.Store) {
+		s.Hours, s.HoursExceptions = []*v1.WeeklyHours{{Start: "09:00", End: "22:00"}}, []*v1.HoursException{{Date: "2026-11-22"}}
+	}, "holiday", 0.003)
+	tn.put(func(s *v1.Store) { *s.Latitude, *s.Longitude = 0, 0.5 }, "equator", 0)
+	tn.campaign("c1", "near")
+	found, _, err := f.engine.SearchStores(tn.id, &engine.StoreQuery{
+		From: geo.Point{Lat: shopLat, Lng: shopLng}, At: noon, Limit: 10,
+	}, nil)
+	require.NoError(t, err)
+	require.Len(t, found, 4)
+	found[3].Hours = engine.StoreHours{Known: true, HasNext: true, Next: store.Edge{At: time.Unix(-3, 7)}}
+	found[3].Place.Lat = math.Copysign(0, -1)
+	b := brand.Default(brand.KR)
+	for _, view := range []v1.SearchStoresRequest_View{v1.SearchStoresRequest_BASIC, v1.SearchStoresRequest_FULL} {
+		r := &v1.SearchStoresRequest{Locale: "en", View: view}
+		answer, err := foundTo(found, r, &b)
+		require.NoError(t, err)
+		answer.NextPageToken = "next"
+		wire, err := proto.Marshal(answer)
+		require.NoError(t, err)
+		read := &v1.SearchStoresResponse{}
+		require.NoError(t, proto.Unmarshal(wire, read))
+		want := &v1.SearchStoresResponse{NextPageToken: "next"}
+		for i := range found {
+			want.Stores = append(want.Stores, foundMessage(&found[i], r, &b))
+		}
+		require.True(t, proto.Equal(want, read), "%v\n%v", want, read)
+		require.Empty(t, read.ProtoReflect().GetUnknown())
+	}
+}
+
+func foundMessage(f *engine.FoundStore, r *v1.SearchStoresRequest, b *brand.Settings) *v1.FoundStore {
+	o := &v1.FoundStore{
+		Id: f.ID(), ExternalId: f.ExternalID(), Name: f.Name(r.GetLocale(), b.Locale), Latitude: f.Place.Lat, Longitude: f.Place.Lng,
+		DistanceMeters: f.Distance, BearingDegrees: f.Bearing, OpenState: openState(f.Hours), HasOffer: f.HasOffer,
+	}
+	if f.Hours.HasNext {
+		o.NextChangeTime = timestamppb.New(f.Hours.Next.At)
+	}
+	if r.GetView() == v1.SearchStoresRequest_FULL {
+		o.Store = storeTo(f.Store(), b)
+	}
+	return o
+}
+
+// What the check by hand lets through the contract's own checker lets through, and it does so with plain searches.
+func TestSearchKeepsContract(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	validator, err := protovalidate.New()
+	require.NoError(t, err)
+	numbers := []float64{0, math.Copysign(0, -1), 90, -90, 180, -180, 90.0001, -90.0001, 180.0001, -180.0001, 1e300, math.NaN(), math.Inf(1), math.Inf(-1)}
+	number := func() float64 {
+		if r.IntN(3) > 0 {
+			return r.Float64()*180 - 90
+		}
+		return numbers[r.IntN(len(numbers))]
+	}
+	text := func(most int) string {
+		return strings.Repeat([]string{"a", "가"}[r.IntN(2)], []int{0, 0, 1, most / 3, most, most + 1}[r.IntN(6)])
+	}
+	through, refused := 0, 0
+	for range 20_000 {
+		q := &v1.SearchStoresRequest{Latitude: proto.Float64(number()), Longitude: proto.Float64(number())}
+		for range r.IntN(3) { // few faults at once, so that each is alone at times
+			switch r.IntN(11) {
+			case 0:
+				q.Latitude = nil
+			case 1:
+				q.Longitude = nil
+			case 2:
+				q.RadiusMeters = number()
+			case 3:
+				q.Text = text(100)
+			case 4:
+				for range []int{1, 50, 51}[r.IntN(3)] {
+					q.Tags = append(q.Tags, text(64)+"x"[r.IntN(2):])
+				}
+			case 5:
+				q.Chain = text(100)
+			case 6:
+				q.Open = &v1.SearchStoresRequest_OpenAtLocalTime{OpenAtLocalTime: []string{"2026-11-22T12:00", "now"}[r.IntN(2)]}
+			case 7:
+				q.PageSize = r.Int32N(5) - 2
+			case 8:
+				q.PageToken = text(1024)
+			case 9:
+				q.Locale = text(35)
+			case 10:
+				q.View = v1.SearchStoresRequest_View(r.Int32N(6) - 2)
+			}
+		}
+		if err := validator.Validate(q); keepsContract(q) {
+			through++
+			require.NoError(t, err, "%v", q)
+		} else if err != nil {
+			refused++
+		}
+	}
+	require.Greater(t, through, 2000)
+	require.Greater(t, refused, 2000)
+	for _, q := range []*v1.SearchStoresRequest{here(), {
+		Latitude: proto.Float64(-90), Longitude: proto.Float64(180), RadiusMeters: 500, Text: "강남역", Tags: []string{"cafe"}, Chain: "모락별",
+		Open: &v1.SearchStoresRequest_OpenNow{OpenNow: true}, WithOffer: true, PageSize: 20, Locale: "ko-KR", View: v1.SearchStoresRequest_FULL,
+	}} {
+		require.True(t, keepsContract(q), "%v", q)
+	}
 }
 
 // Searches have a rate of their own: they do not keep phones from registering.

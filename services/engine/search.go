@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,27 +38,30 @@ type StoreCursor struct {
 }
 
 // before tells whether a hit comes after the cursor.
-func (c *StoreCursor) before(h hit) bool {
-	if h.distance != c.Distance {
-		return h.distance > c.Distance
+func (c *StoreCursor) before(distance float64, s *spot) bool {
+	if distance != c.Distance {
+		return distance > c.Distance
 	}
-	return bytes.Compare(h.spot.id[:], c.ID[:]) > 0
+	return bytes.Compare(s.id[:], c.ID[:]) > 0
 }
 
-// FoundStore is a store with what the search knows of it. The store is shared: copy it before changing it.
+// FoundStore is a store with what the search knows of it.
 type FoundStore struct {
-	Store    *store.Store
 	Place    geo.Point
 	Distance float64 // metres
 	Bearing  float64 // degrees clockwise from north, from the place asked about
 	Hours    StoreHours
 	HasOffer bool
 	label    string
-	id       uuid.UUID
+	hours    *rota
+	spot     *spot
 }
 
+// Store is all of the store. It is shared: copy it before changing it.
+func (f *FoundStore) Store() *store.Store { return f.spot.store }
+
 // Cursor is the place of the store in the order.
-func (f *FoundStore) Cursor() StoreCursor { return StoreCursor{f.Distance, f.id} }
+func (f *FoundStore) Cursor() StoreCursor { return StoreCursor{f.Distance, f.spot.id} }
 
 // SearchableText tells whether a text has anything to search for.
 func SearchableText(text string) bool { return textKey(text) != "" }
@@ -74,23 +78,49 @@ func (e *Engine) SearchStores(brandID uuid.UUID, q *StoreQuery, dst []FoundStore
 	return found, more, nil
 }
 
+// searches are rooms to search in: a search that finds little is done before memory for it would be at hand.
+var searches = sync.Pool{New: func() any { return new(search) }}
+
 // find answers a query. While a brand is stopped it offers nothing.
 func (x *searchIndex) find(q *StoreQuery, stopped bool, dst []FoundStore) ([]FoundStore, bool) {
-	s := search{index: x, query: q, stopped: stopped, text: textKey(q.Text), chain: textKey(q.Chain)}
+	s := searches.Get().(*search)
+	defer s.leave()
+	s.index, s.query, s.stopped, s.text, s.chain = x, q, stopped, textKey(q.Text), textKey(q.Chain)
 	if q.Limit <= 0 || !x.possible(q, stopped) || q.Chain != "" && s.chain == "" || q.Text != "" && s.text == "" {
 		return dst, false
 	}
 	s.run()
 	found := s.near.found
 	more := len(found) > q.Limit
-	for _, h := range found[:min(len(found), q.Limit)] {
-		at := s.at(h.spot)
-		dst = append(dst, FoundStore{
-			Store: h.spot.store, Place: h.spot.place, Distance: h.distance, Bearing: geo.Bearing(q.From, h.spot.place),
-			Hours: h.spot.hours.at(at), HasOffer: !stopped && x.offer.concern(h.spot, at), label: h.spot.label, id: h.spot.id,
-		})
+	known := len(dst)
+	for _, h := range found[:min(len(found), q.Limit)] { // each is elsewhere in memory: a short loop waits for many at once
+		dst = append(dst, FoundStore{Place: h.spot.place, Distance: h.metres, label: h.spot.label, hours: h.spot.hours, spot: h.spot})
+	}
+	for i := range dst[known:] {
+		s.touched += dst[known+i].label[0] // so are the labels, and will be here when they are read
+	}
+	for i := range dst[known:] {
+		s.describe(&dst[known+i])
 	}
 	return dst, more
+}
+
+// describe completes what is told of a store.
+func (s *search) describe(f *FoundStore) {
+	if f.Distance < 0 {
+		f.Distance = geo.Distance(s.query.From, f.Place)
+	}
+	at := s.at(f.spot)
+	f.Bearing, f.Hours = geo.Bearing(s.query.From, f.Place), f.hours.at(at)
+	f.HasOffer = !s.stopped && s.index.offer.concern(f.spot, at)
+}
+
+// leave clears the room of everything that was searched for and found.
+func (s *search) leave() {
+	found := s.near.found[:cap(s.near.found)]
+	clear(found)
+	*s = search{near: near{found: found[:0]}}
+	searches.Put(s)
 }
 
 // possible rules out what can have no answer.

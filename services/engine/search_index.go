@@ -24,19 +24,24 @@ type searchIndex struct {
 	keys  ordered[textEntry] // texts from the beginnings of their words on
 	zones map[*time.Location]int
 	offer offers
+	// strewn is how many stores changed one by one since all were laid out in memory as they are on the map.
+	strewn int
 }
 
 // spot is a store as searches need it.
 type spot struct {
-	id    uuid.UUID
+	id    uuid.UUID // the first 64 bytes are what an answer needs
 	place geo.Point
-	hours *rota
-	tags  []string
 	label string // see labelOf
+	hours *rota
+	tags  *tagSet
 	store *store.Store
 	chain string   // its key
 	keys  []string // of names, chain and district, from each word on
 }
+
+// tagSet is the tags of one or many stores.
+type tagSet struct{ names []string }
 
 type term struct {
 	name string
@@ -64,16 +69,16 @@ func chainTerm(key string) string { return "chain\x00" + key }
 type spotWriter struct {
 	rotas map[string]*rota
 	texts map[string][]string
-	tags  map[string][]string
+	tags  map[string]*tagSet
 }
 
 func newSpotWriter() *spotWriter {
-	return &spotWriter{map[string]*rota{}, map[string][]string{}, map[string][]string{}}
+	return &spotWriter{map[string]*rota{}, map[string][]string{}, map[string]*tagSet{}}
 }
 
 // learn makes what a spot has known to others.
 func (w *spotWriter) learn(s *spot) {
-	w.rotas[rotaName(s.store)], w.tags[strings.Join(s.tags, "\x00")] = s.hours, s.tags
+	w.rotas[rotaName(s.store)], w.tags[strings.Join(s.tags.names, "\x00")] = s.hours, s.tags
 }
 
 func (w *spotWriter) spot(s *store.Store) *spot {
@@ -97,14 +102,14 @@ func (w *spotWriter) rota(s *store.Store) *rota {
 	return fresh
 }
 
-func (w *spotWriter) tagsOf(s *store.Store) []string {
+func (w *spotWriter) tagsOf(s *store.Store) *tagSet {
 	name := strings.Join(s.Tags, "\x00")
-	list, ok := w.tags[name]
-	if !ok {
-		list = s.Tags
-		w.tags[name] = list
+	set := w.tags[name]
+	if set == nil {
+		set = &tagSet{s.Tags}
+		w.tags[name] = set
 	}
-	return list
+	return set
 }
 
 func (w *spotWriter) textsOf(text string) []string {
@@ -133,8 +138,8 @@ func (s *spot) hasPrefix(prefix string) bool {
 
 // terms are the lists that the store is in.
 func (s *spot) terms() []string {
-	list := make([]string, 0, len(s.tags)+1)
-	for _, tag := range s.tags {
+	list := make([]string, 0, len(s.tags.names)+1)
+	for _, tag := range s.tags.names {
 		if name := tagTerm(tag); !slices.Contains(list, name) {
 			list = append(list, name)
 		}
@@ -171,13 +176,14 @@ func newSearchIndex(spots []*spot) *searchIndex {
 
 // with is the index after stores changed. One that is deleted or closed goes.
 func (x *searchIndex) with(changed []store.Store) *searchIndex {
-	if x == nil || len(changed) > 64 && len(changed) > x.ids.count/8 {
+	if x == nil || len(changed) > 64 && x.strewn+len(changed) > x.ids.count/8 {
 		return x.afresh(changed)
 	}
 	if len(changed) == 0 {
 		return x
 	}
 	next, w := *x, newSpotWriter()
+	next.strewn += len(changed)
 	next.zones, next.ids, next.terms, next.keys = maps.Clone(x.zones), x.ids.edit(), x.terms.edit(), x.keys.edit()
 	for i := range changed {
 		s := &changed[i]
@@ -196,7 +202,8 @@ func isFindable(s *store.Store) bool {
 	return s.DeletedAt.IsZero() && !s.Closed && s.Place.Validate() == nil
 }
 
-// afresh makes the index anew, which is cheaper than very many changes one by one. Spots are made in the order of a tree,
+// afresh makes the index anew, which is cheaper than very many changes one by one, and what an import in many parts ends
+// with. Spots are made in the order of a tree,
 // so that neighbours on the map are neighbours in memory.
 func (x *searchIndex) afresh(changed []store.Store) *searchIndex {
 	stores := map[uuid.UUID]*store.Store{}
@@ -213,12 +220,12 @@ func (x *searchIndex) afresh(changed []store.Store) *searchIndex {
 			stores[changed[i].ID] = &changed[i]
 		}
 	}
-	rough, unknown := make([]entry, 0, len(stores)), &rota{}
+	sketch, unknown := make([]entry, 0, len(stores)), &rota{}
 	for _, s := range stores {
-		rough = append(rough, entryOf(&spot{place: s.Place, hours: unknown, store: s}))
+		sketch = append(sketch, entryOf(&spot{place: s.Place, hours: unknown, store: s}))
 	}
 	w, spots := newSpotWriter(), make([]*spot, 0, len(stores))
-	for _, e := range plant(rough).entries(nil) {
+	for _, e := range plant(sketch).entries(nil) {
 		spots = append(spots, w.spot(e.spot.store))
 	}
 	next := newSearchIndex(spots)

@@ -2,19 +2,15 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
 	"math"
 	"slices"
 
 	"github.com/wantgo/wantgo/geo"
 )
 
-// chordSlack2 is more than rounding can put between the square of a chord of two vectors and the one that follows from
-// geo.Distance: both go through sin²(d/2R), each with an error of some units of the last place of 1.
-const chordSlack2 = 3e-14
-
-// near is a search for the k nearest under way. Chords tell which places to look at; geo.Distance and the id alone say
-// which are nearest and in what order.
+// near is a search for the k nearest under way. geo.Distance and the id alone say which are nearest and in what order.
+// Chords to rough vectors tell which places to look at, and the order of any two places whose chords differ by more than
+// roughness; so distances are computed of few places but those found.
 type near struct {
 	from   geo.Point
 	vector geo.Vector
@@ -24,96 +20,144 @@ type near struct {
 	hours  *week        // not nil: only where one of these hours may be open
 	accept func(*spot) bool
 
-	found  []hit // in order
-	limit2 float64
-	floor2 float64
-	looked int
-	budget int // how many may be looked at; what is found beyond it is not complete
+	found        []hit // in order
+	limit2       float64
+	floor2       float64
+	least, until float64 // chords between which a place is surely after the cursor and within the radius
+	looked       int
+	budget       int // how many may be looked at; what is found beyond it is not complete
 }
+
+// roughness is more than the chords to two rough vectors can differ when the places are equally far away.
+const roughness = 2 * roughSlack
 
 type hit struct {
-	distance float64
-	spot     *spot
+	chord  float64 // to the rough vector
+	metres float64 // negative: not yet computed
+	spot   *spot
 }
 
-// compare looks at ids, which are elsewhere in memory, only where distances are the same.
-func (h hit) compare(o hit) int {
-	if c := cmp.Compare(h.distance, o.distance); c != 0 || h.spot == o.spot {
-		return c
+// distance of a hit.
+func (q *near) distance(h *hit) float64 {
+	if h.metres < 0 {
+		h.metres = geo.Distance(q.from, h.spot.place)
 	}
-	return bytes.Compare(h.spot.id[:], o.spot.id[:])
+	return h.metres
 }
 
-// chord2 is the square of the chord of so many metres.
-func chord2(metres float64) float64 {
-	c := geo.ChordOf(metres)
-	return c * c
+// before looks at places and ids, which are elsewhere in memory, only where chords are about the same.
+func (q *near) before(h, o *hit) bool {
+	switch {
+	case h.chord < o.chord-roughness:
+		return true
+	case h.chord > o.chord+roughness:
+		return false
+	}
+	if a, b := q.distance(h), q.distance(o); a != b {
+		return a < b
+	}
+	return bytes.Compare(h.spot.id[:], o.spot.id[:]) < 0
 }
 
 func (q *near) start() {
 	q.vector, q.budget = q.from.Vector(), math.MaxInt
-	q.found = make([]hit, 0, q.k+1)
+	q.found = slices.Grow(q.found[:0], q.k)
 	q.reset()
 }
 
 // reset forgets what was found.
 func (q *near) reset() {
-	q.found, q.limit2, q.floor2 = q.found[:0], chord2(q.radius)+chordSlack2, -1
+	radius := geo.ChordOf(q.radius)
+	q.found, q.least, q.floor2 = q.found[:0], -1, -1
+	q.limit2 = (radius + roughSlack) * (radius + roughSlack)
+	if q.until = radius - roughSlack; math.IsInf(q.radius, 1) {
+		q.until = math.Inf(1)
+	}
 	if q.after != nil {
-		q.floor2 = chord2(q.after.Distance) - chordSlack2
+		after := geo.ChordOf(q.after.Distance)
+		q.least = after + roughSlack
+		if least := after - roughSlack; least > 0 {
+			q.floor2 = least * least
+		}
 	}
 }
 
 // beside takes what a tree has, the nearer half first.
 func (q *near) beside(t *spotTree) {
-	if t != nil && q.may(&t.own, t.own.box.least2(&q.vector)) {
+	if t != nil && t.own.box.least2(&q.vector) <= q.limit2 && q.may(&t.own.box, &t.own.week) {
 		q.visit(t)
 	}
 }
 
-func (q *near) may(b *bounds, least2 float64) bool {
-	return least2 <= q.limit2 && (q.floor2 < 0 || b.box.most2(&q.vector) >= q.floor2) && (q.hours == nil || b.week.meets(q.hours))
+// may tells whether anything in a box can be what is looked for, if the box is not too far away.
+func (q *near) may(b *box, w *week) bool {
+	return (q.floor2 < 0 || b.most2(&q.vector) >= q.floor2) && (q.hours == nil || w.meets(q.hours))
 }
 
 func (q *near) visit(t *spotTree) {
-	if t.leaf != nil {
-		for i := range t.leaf {
-			q.offer(&t.leaf[i])
-		}
+	if t.kids[0] == nil {
+		q.scan(t.leaf)
 		return
 	}
-	first, nearest, farther := 0, t.bounds[0].box.least2(&q.vector), t.bounds[1].box.least2(&q.vector)
+	first, nearest, farther := 0, t.boxes[0].least2(&q.vector), t.boxes[1].least2(&q.vector)
 	if farther < nearest {
 		first, nearest, farther = 1, farther, nearest
 	}
-	if q.may(&t.bounds[first], nearest) && q.looked <= q.budget {
+	if nearest <= q.limit2 && q.may(&t.boxes[first], &t.weeks[first]) && q.looked <= q.budget {
 		q.visit(t.kids[first])
 	}
-	if q.may(&t.bounds[1-first], farther) && q.looked <= q.budget {
+	if farther <= q.limit2 && q.may(&t.boxes[1-first], &t.weeks[1-first]) && q.looked <= q.budget {
 		q.visit(t.kids[1-first])
 	}
 }
 
+func (q *near) scan(l *leaf) {
+	for ; l != nil; l = l.more {
+		q.looked += l.count
+		for i := range l.count {
+			if c2 := l.at[i].chord2(&q.vector); c2 <= q.limit2 && c2 >= q.floor2 {
+				q.offer(c2, l.spot[i])
+			}
+		}
+	}
+}
+
+// consider offers a store that is in no tree at hand.
+func (q *near) consider(s *spot) {
+	at := rough(s.place.Vector())
+	if c2 := at.chord2(&q.vector); c2 <= q.limit2 && c2 >= q.floor2 {
+		q.offer(c2, s)
+	}
+}
+
 // offer takes a place in if it is among the k nearest so far that are accepted.
-func (q *near) offer(e *entry) {
-	q.looked++
-	c2 := q.vector.Chord2(e.at)
-	if c2 > q.limit2 || c2 < q.floor2 || q.hours != nil && !e.spot.hours.week.meets(q.hours) {
+func (q *near) offer(chord2 float64, s *spot) {
+	h := hit{math.Sqrt(chord2), -1, s}
+	if q.hours != nil && !s.hours.week.meets(q.hours) || !q.within(&h) {
 		return
 	}
-	h, full := hit{geo.Distance(q.from, e.place), e.spot}, len(q.found) == q.k
-	if h.distance > q.radius || full && q.found[q.k-1].compare(h) <= 0 || q.after != nil && !q.after.before(h) {
+	at := len(q.found)
+	for at > 0 && q.before(&h, &q.found[at-1]) {
+		at--
+	}
+	if at == q.k || at > 0 && q.found[at-1].spot == s || q.accept != nil && !q.accept(s) { // several trees may hold it
 		return
 	}
-	at, there := slices.BinarySearchFunc(q.found, h, hit.compare)
-	if there || q.accept != nil && !q.accept(e.spot) { // there: several trees may hold it
-		return
+	if len(q.found) < q.k {
+		q.found = append(q.found, h)
 	}
-	if full {
-		q.found = q.found[:q.k-1]
+	copy(q.found[at+1:], q.found[at:])
+	q.found[at] = h
+	if last := &q.found[len(q.found)-1]; len(q.found) == q.k {
+		q.limit2 = min(q.limit2, (last.chord+roughness)*(last.chord+roughness))
 	}
-	q.found = slices.Insert(q.found, at, h)
-	if len(q.found) == q.k {
-		q.limit2 = min(q.limit2, chord2(q.found[q.k-1].distance)+chordSlack2)
+}
+
+// within tells whether a hit is within the radius and after the cursor.
+func (q *near) within(h *hit) bool {
+	if h.chord > q.least && h.chord < q.until {
+		return true
 	}
+	d := q.distance(h)
+	return d <= q.radius && (q.after == nil || q.after.before(d, h.spot))
 }

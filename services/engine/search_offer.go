@@ -65,7 +65,7 @@ func (o *offers) concern(s *spot, at time.Time) bool {
 	if slices.ContainsFunc(o.general, holds) || slices.ContainsFunc(o.byStore[s.id], holds) {
 		return true
 	}
-	return slices.ContainsFunc(s.tags, func(tag string) bool { return slices.ContainsFunc(o.byTag[tag], holds) })
+	return slices.ContainsFunc(s.tags.names, func(tag string) bool { return slices.ContainsFunc(o.byTag[tag], holds) })
 }
 
 // trees hold every store that they may concern in any of some zones; all of the brand's is told by whole.

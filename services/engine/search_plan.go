@@ -27,6 +27,7 @@ type search struct {
 	chain   string
 	near    near
 	times   map[*time.Location]time.Time // of query.Local, by zone
+	touched byte
 }
 
 // at is the time that the query is about, for a store.
@@ -44,7 +45,7 @@ func (s *search) run() {
 	if radius == 0 {
 		radius = math.Inf(1)
 	}
-	s.near = near{from: q.From, k: min(q.Limit+1, s.index.ids.count), radius: radius, after: q.After}
+	s.near = near{from: q.From, k: min(q.Limit+1, s.index.ids.count), radius: radius, after: q.After, found: s.near.found}
 	if s.near.k == 0 {
 		return
 	}
@@ -78,8 +79,7 @@ func (s *search) run() {
 	s.near.budget = math.MaxInt
 	s.near.reset()
 	for t := range texts.all {
-		e := entryOf(t.spot)
-		s.near.offer(&e)
+		s.near.consider(t.spot)
 	}
 }
 
@@ -92,8 +92,7 @@ func (s *search) walk(trees []*spotTree) {
 func (s *search) each(ids []uuid.UUID) {
 	for _, id := range ids {
 		if p, ok := s.index.spotOf(id); ok {
-			e := entryOf(p)
-			s.near.offer(&e)
+			s.near.consider(p)
 		}
 	}
 }
@@ -136,7 +135,7 @@ func (s *search) accepts(p *spot) bool {
 		return false
 	}
 	for _, tag := range q.Tags {
-		if !slices.Contains(p.tags, tag) {
+		if !slices.Contains(p.tags.names, tag) {
 			return false
 		}
 	}

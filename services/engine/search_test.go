@@ -196,7 +196,7 @@ func pages(t *testing.T, x *searchIndex, q StoreQuery, most int) (all []StoreCur
 		found, more := x.find(&q, false, nil)
 		for i := range found {
 			all = append(all, found[i].Cursor())
-			require.Equal(t, geo.Bearing(q.From, found[i].Store.Place), found[i].Bearing)
+			require.Equal(t, geo.Bearing(q.From, found[i].Store().Place), found[i].Bearing)
 			require.True(t, !q.Open || found[i].Hours.Open)
 			require.True(t, !q.WithOffer || found[i].HasOffer)
 		}
@@ -279,7 +279,8 @@ func checkTree(t *testing.T, n *spotTree) {
 		require.Equal(t, n.own.week, both)
 	}
 	if n.leaf == nil {
-		require.Equal(t, [2]bounds{n.kids[0].own, n.kids[1].own}, n.bounds)
+		require.Equal(t, [2]box{n.kids[0].own.box, n.kids[1].own.box}, n.boxes)
+		require.Equal(t, [2]week{n.kids[0].own.week, n.kids[1].own.week}, n.weeks)
 		checkTree(t, n.kids[0])
 		checkTree(t, n.kids[1])
 	}
