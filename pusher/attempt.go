@@ -142,19 +142,28 @@ func (d *Dispatcher) backOff(t *task, r Result, probe bool) time.Duration {
 			if r.Outcome == OutcomeMisconfigured {
 				return max(d.cfg.Retry.Breaker, r.RetryAfter)
 			}
-			return d.cfg.Retry.wait(round, r.RetryAfter, d.cfg.Random())
+			return d.cfg.Retry.wait(round, r, d.cfg.Random())
 		})
+		if r.Outcome == OutcomeMisconfigured && d.gate.refuse(t.project(), r.Code) {
+			d.breaker(t.project(), r.Code, true)
+		}
 		return d.spread(until - now)
 	}
 	if probe {
-		d.gate.settle(t.project(), !again || r.Scope == ScopeDevice)
+		if refused := d.gate.settle(t.project(), !again || r.Scope == ScopeDevice); refused != "" {
+			d.breaker(t.project(), refused, false)
+		}
 	}
 	if !again {
 		return 0
 	}
-	wait := d.cfg.Retry.wait(t.d.Attempt, r.RetryAfter, d.cfg.Random())
+	wait := d.cfg.Retry.wait(t.d.Attempt, r, d.cfg.Random())
 	if r.Scope == ScopeDevice {
 		d.gate.slow(t.device(), now+wait)
+		return wait
+	}
+	if r.RetryAfter == 0 {
+		wait = d.cfg.Retry.beforeEnd(wait, t.d.Deadline.Sub(d.cfg.Now()), d.cfg.Random())
 	}
 	return wait
 }

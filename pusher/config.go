@@ -28,6 +28,7 @@ type Config struct {
 	Linger      time.Duration // how long a write waits for company; default 3 ms
 	BatchSize   int           // deliveries in one statement; default 500
 	Retry       RetryPolicy
+	Pace        Pace
 	Now         func() time.Time     // engine time; default time.Now
 	Monotonic   func() time.Duration // never set back; default the process's own
 	Random      func() float64       // in [0, 1), for jitter; safe for many goroutines; default math/rand/v2
@@ -63,6 +64,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	var err error
 	if c.Retry, err = c.Retry.withDefaults(); err != nil {
+		return c, err
+	}
+	if c.Pace, err = c.Pace.withDefaults(); err != nil {
 		return c, err
 	}
 	c.clocks()

@@ -15,7 +15,10 @@ type Dispatcher struct {
 	cfg   Config
 	lease time.Duration
 	queue *queue
+	pacer *pacer
 	gate  *gate
+	// appetite is how much one claim may ask for: less while what was claimed found no place. The sweep's own.
+	appetite int
 
 	begins    *gatherer[beginning]
 	postpones *gatherer[waiting]
@@ -63,10 +66,11 @@ func New(cfg Config) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		cfg: cfg, lease: cfg.SendTimeout + LeaseMargin,
-		queue: newQueue(cfg.Queue, cfg.PerProject), gate: newGate(),
+		pacer: newPacer(cfg.Pace), gate: newGate(), appetite: cfg.BatchSize,
 		told: make(chan ending, cfg.BatchSize), held: make(map[uuid.UUID]*task),
 		kick: make(chan struct{}, 1), stopping: make(chan struct{}), done: make(chan struct{}),
 	}
+	d.queue = newQueue(cfg.InFlight, cfg.Queue, cfg.PerProject, d.pacer, cfg.Monotonic)
 	d.begins = newGatherer(cfg.BatchSize, cfg.Linger, d.writeBegins, d.outboxFailed("begin"))
 	d.postpones = newGatherer(cfg.BatchSize, cfg.Linger, d.writePostpones, d.outboxFailed("postpone"))
 	d.ends = newGatherer(cfg.BatchSize, cfg.Linger, d.writeEnds, d.outboxFailed("finish"))
@@ -82,11 +86,6 @@ func (d *Dispatcher) Lease() time.Duration { return d.lease }
 
 // Monotonic reads the dispatcher's monotonic clock, for OfferSince.
 func (d *Dispatcher) Monotonic() time.Duration { return d.cfg.Monotonic() }
-
-// Resume ends the pause of a project, because its credential was replaced.
-func (d *Dispatcher) Resume(brand uuid.UUID, provider Provider) {
-	d.gate.open(project{brand, provider})
-}
 
 // Run works until ctx ends or Stop is called, then stops gracefully and returns. When ctx ends, the stop is cut
 // short after a send timeout and the lease margin. A dispatcher runs once.
@@ -192,9 +191,21 @@ func (d *Dispatcher) offer(t *task, now time.Time) {
 		d.cfg.Observer.Deferred(DeferredNotDue)
 	case d.isStopping():
 		d.giveBack(t, DeferredStopping)
-	case !d.queue.push(t):
-		d.giveBack(t, DeferredFull)
+	default:
+		d.line(t)
 	}
+}
+
+// line queues t or, where there is no room, gives it back; what t displaces is given back too.
+func (d *Dispatcher) line(t *task) (queued bool) {
+	out, ok := d.queue.push(t)
+	if !ok {
+		out = t
+	}
+	if out != nil {
+		d.giveBackLater(out)
+	}
+	return ok && out != t
 }
 
 // hold notes that this process has t, and refuses what would make it hold too much. What it holds already is looked
@@ -225,7 +236,7 @@ func (d *Dispatcher) release(t *task) {
 		d.held[t.d.ID] = again
 	}
 	d.mu.Unlock()
-	if again != nil && !d.queue.push(again) {
-		d.giveBack(again, DeferredFull)
+	if again != nil {
+		d.line(again)
 	}
 }

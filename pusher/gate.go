@@ -27,6 +27,7 @@ type pause struct {
 	until   time.Duration
 	rounds  int // how often in a row it was paused
 	probing bool
+	refused string // the code of the refusal, where it is the credential that is refused
 }
 
 func newGate() *gate {
@@ -90,22 +91,41 @@ func (g *gate) hold(p project, now time.Duration, probe bool, length func(round 
 	return held.until
 }
 
-// settle ends a probe: answered opens the project, anything else lets the next delivery probe.
-func (g *gate) settle(p project, answered bool) {
+// settle ends a probe: answered opens the project, anything else lets the next delivery probe. It returns the code for
+// which the credential was refused until now.
+func (g *gate) settle(p project, answered bool) (refused string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if held := g.projects[p]; held != nil {
 		if held.probing = false; answered {
+			refused = held.refused
 			delete(g.projects, p)
 		}
 	}
+	return refused
 }
 
-// open forgets a project's pause.
-func (g *gate) open(p project) {
+// open forgets a project's pause and returns the code for which its credential was refused.
+func (g *gate) open(p project) (refused string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if held := g.projects[p]; held != nil {
+		refused = held.refused
+	}
 	delete(g.projects, p)
+	return refused
+}
+
+// refuse notes why a paused project's credential is refused; news: it was not, or for another reason.
+func (g *gate) refuse(p project, code string) (news bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	held := g.projects[p]
+	if held == nil || held.refused == code {
+		return false
+	}
+	held.refused = code
+	return true
 }
 
 // prune forgets slow-downs that are over, so that memory is bounded by those that are not.

@@ -19,6 +19,27 @@ type Notification struct {
 	// CollapseKey is FCM's collapse key and tag and APNs' collapse id (at most 64 bytes):
 	// a phone that receives the same notification twice shows it once.
 	CollapseKey string `json:"collapse_key"`
+	// Rank says what goes first where not everything can go at once.
+	Rank Rank `json:"rank,omitempty"`
+	// NowOrNever asks the provider to try once and to store nothing for a phone that is away (FCM ttl 0, APNs
+	// expiration 0, web push TTL 0). Our own attempts go on until the deadline all the same.
+	NowOrNever bool `json:"now_or_never,omitempty"`
+}
+
+// Rank orders deliveries that wait for the same place or pace. Lower goes first.
+type Rank uint8
+
+// The ranks. The zero value is the most urgent: nothing waits because somebody forgot to say.
+const (
+	RankMoment   Rank = iota // a person is there now
+	RankReminder             // a person asked for it, or it ends soon
+	RankBulk                 // many people at once, none of them waiting
+	ranks        int  = iota
+)
+
+// String is the rank's name, for counters.
+func (r Rank) String() string {
+	return [ranks]string{"moment", "reminder", "bulk"}[min(int(r), ranks-1)]
 }
 
 // Provider names a push provider.
@@ -26,14 +47,15 @@ type Provider string
 
 // The providers known to the engine.
 const (
-	FCM  Provider = "fcm"
-	APNs Provider = "apns"
+	FCM     Provider = "fcm"
+	APNs    Provider = "apns"
+	WebPush Provider = "webpush"
 )
 
 // Address is where a provider reaches one installation. Value is a secret: it is never logged.
 type Address struct {
 	Provider     Provider
-	Kind         string // "token" or "fid" (FCM), "apns" (APNs device token, hex)
+	Kind         string // "token" or "fid" (FCM), "apns" (device token, hex), "subscription" (web push, JSON)
 	Value        string
 	Sandbox      bool   // APNs development environment
 	Topic        string // APNs bundle id; empty: the credential's own

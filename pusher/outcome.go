@@ -37,6 +37,7 @@ const (
 	ScopeDelivery Scope = iota // this attempt only
 	ScopeDevice                // everything for this address
 	ScopeProject               // everything of this brand and provider
+	ScopeTopic                 // everything for one of the provider's own topics: of ours, this delivery
 )
 
 // Result is one attempt's end.
@@ -45,7 +46,10 @@ type Result struct {
 	Scope      Scope
 	Code       string        // the provider's own code, e.g. "UNREGISTERED"; for counters and the trace
 	ProviderID string        // the provider's id of what it accepted
-	RetryAfter time.Duration // what the provider asked for; 0: nothing
+	RetryAfter time.Duration // what the provider asked for in this answer; 0: nothing
+	// FirstWait is where the doubling of waits begins when the provider asked for nothing in this answer but its
+	// documentation does; 0: RetryPolicy.First.
+	FirstWait time.Duration
 	// MaybeReceived is true when the attempt ended without an answer (timeout, reset after writing).
 	MaybeReceived bool
 	// GoneSince is APNs' 410 timestamp: drop the address only if it was registered before. Zero: unconditional.

@@ -26,7 +26,28 @@ func TestRetryWaits(t *testing.T) {
 		{6, 0, 0, 5 * time.Minute}, {60, 0, 0, 5 * time.Minute}, {1 << 30, 0, 0, 5 * time.Minute},
 		{5, 3 * time.Second, 0, 10 * time.Second}, {1, time.Hour, 0, time.Hour}, {1, time.Minute, 0.5, 75 * time.Second},
 	} {
-		require.Equal(t, c.want, p.wait(c.attempt, c.asked, c.random), "%+v", c)
+		require.Equal(t, c.want, p.wait(c.attempt, Result{RetryAfter: c.asked}, c.random), "%+v", c)
+	}
+	quarter := Result{FirstWait: 15 * time.Minute}
+	require.Equal(t, 15*time.Minute, p.wait(1, quarter, 0))
+	require.Equal(t, 15*time.Minute, p.wait(3, quarter, 0), "a first wait above the longest stays what it is")
+	require.Equal(t, 2*time.Minute, p.wait(2, Result{FirstWait: time.Minute}, 0))
+	require.Equal(t, 20*time.Second, p.wait(2, Result{FirstWait: time.Minute, RetryAfter: 20 * time.Second}, 0))
+}
+
+func TestWaitBeforeTheEnd(t *testing.T) {
+	p, err := RetryPolicy{}.withDefaults()
+	require.NoError(t, err)
+	for _, c := range []struct {
+		wait, left time.Duration
+		random     float64
+		want       time.Duration
+	}{
+		{time.Minute, 10 * time.Minute, 0, time.Minute}, {15 * time.Minute, 10 * time.Minute, 0, 5 * time.Minute},
+		{15 * time.Minute, 10 * time.Minute, 1, 450 * time.Second}, {time.Minute, 59 * time.Second, 0, time.Minute},
+		{2 * time.Minute, time.Minute, 0, 30 * time.Second}, {time.Minute, -time.Second, 0, time.Minute},
+	} {
+		require.Equal(t, c.want, p.beforeEnd(c.wait, c.left, c.random), "%+v", c)
 	}
 }
 
@@ -51,33 +72,6 @@ func TestGate(t *testing.T) {
 	require.Equal(t, pass{wait: time.Minute, reason: DeferredDeviceSlowed}, g.admit(p, d, 4*time.Minute, time.Second))
 	g.prune(5 * time.Minute)
 	require.Empty(t, g.devices)
-}
-
-func TestQueueTakesTurns(t *testing.T) {
-	q := newQueue(10, 2)
-	push := func(brand byte, n int) {
-		for range n {
-			require.True(t, q.push(&task{d: Delivery{BrandID: uuid.UUID{brand}, Provider: FCM}}))
-		}
-	}
-	push(1, 7)
-	require.False(t, q.push(&task{d: Delivery{BrandID: uuid.UUID{1}, Provider: FCM}}), "one lane never takes the whole queue")
-	push(2, 2)
-	push(3, 1)
-	require.False(t, q.push(&task{}), "full")
-	var order []byte
-	var flying []*task
-	for range 5 {
-		t := q.pop()
-		flying, order = append(flying, t), append(order, t.d.BrandID[0])
-	}
-	require.Equal(t, []byte{1, 2, 3, 1, 2}, order, "one after the other, however much one of them has")
-	require.Empty(t, q.turn, "brand 1 has its two in flight")
-	q.landed(flying[0])
-	require.Equal(t, byte(1), q.pop().d.BrandID[0])
-	require.Len(t, q.close(), 4)
-	require.Nil(t, q.pop())
-	require.False(t, q.push(&task{}), "closed")
 }
 
 func TestGathererKeepsGoingPastABadItem(t *testing.T) {
@@ -168,7 +162,7 @@ func (i instant) Finish(_ context.Context, _ uuid.UUID, ends []End) ([]Key, erro
 
 func BenchmarkDispatcher(b *testing.B) {
 	i := instant{make(chan int, 1000)}
-	d, err := New(Config{Node: uuid.New(), Outbox: i, Senders: i, Recheck: gateKeeper(nil), Queue: 1 << 20})
+	d, err := New(Config{Node: uuid.New(), Outbox: i, Senders: i, Recheck: gateKeeper(nil), Queue: 1 << 20, Pace: Pace{Project: -1}})
 	require.NoError(b, err)
 	go func() { _ = d.Run(context.Background()) }()
 	b.ReportAllocs()

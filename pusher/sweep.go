@@ -15,7 +15,8 @@ func (d *Dispatcher) sweep() {
 		d.cfg.Observer.Waiting(waiting)
 		d.cfg.Observer.InFlight(flying)
 		d.gate.prune(d.cfg.Monotonic())
-		room := min(d.cfg.Queue-waiting, d.cfg.BatchSize)
+		d.pacer.prune(d.cfg.Monotonic())
+		room := min(d.cfg.Queue-waiting, d.appetite)
 		if room > 0 && d.claim(room) == room {
 			continue
 		}
@@ -58,11 +59,22 @@ func (d *Dispatcher) claim(limit int) (queued int) {
 		if !d.hold(t) {
 			continue
 		}
-		if d.queue.push(t) {
+		if d.line(t) {
 			queued++
-		} else {
-			d.giveBack(t, DeferredFull)
 		}
 	}
+	d.digest(len(got), queued)
 	return queued
+}
+
+// leastAppetite is what a claim asks for when nothing finds its place.
+const leastAppetite = 16
+
+// digest halves the appetite when less than half of what was claimed found its place, else lets it grow again.
+func (d *Dispatcher) digest(claimed, queued int) {
+	if 2*queued < claimed {
+		d.appetite = max(d.appetite/2, min(leastAppetite, d.cfg.BatchSize))
+	} else {
+		d.appetite = min(2*d.appetite, d.cfg.BatchSize)
+	}
 }

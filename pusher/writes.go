@@ -54,6 +54,25 @@ func (d *Dispatcher) giveBack(t *task, reason string) {
 	d.cfg.Observer.Deferred(reason)
 }
 
+// longestLater bounds how long reminders and bulk without room wait before they look for some again.
+const longestLater = 10 * time.Second
+
+// giveBackLater leaves a task without room to a later sweep. Reminders and bulk come back when their pace can have made
+// room for them, and not all at once.
+func (d *Dispatcher) giveBackLater(t *task) {
+	notBefore := d.cfg.Now()
+	if rankOf(t) > RankMoment {
+		wait := time.Duration(float64(d.cfg.Queue) / d.pacer.rate(t.project()) * float64(time.Second))
+		notBefore = notBefore.Add(time.Duration((0.5 + d.cfg.Random()) * float64(min(max(wait, time.Second), longestLater))))
+		// While there is time for more than one attempt the pace must not cost the last one.
+		if latest := t.d.Deadline.Add(-3 * d.cfg.SendTimeout); notBefore.After(latest) {
+			notBefore = d.cfg.Now()
+		}
+	}
+	d.postpone(t, notBefore, "")
+	d.cfg.Observer.Deferred(DeferredFull)
+}
+
 // afterDeadline is how long after its deadline a delivery without another attempt is looked at: late enough that
 // storage's clock being ahead does not bring it back for a last moment's attempt.
 const afterDeadline = 2 * time.Second

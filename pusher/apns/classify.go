@@ -142,7 +142,7 @@ func classify(a answer, g guess, serverErrorWait time.Duration) pusher.Result {
 	case v == misconfigured && g.ownTopic && (code == badTopic || code == topicDisallowed):
 		r.Outcome, r.Scope = pusher.OutcomeRejected, pusher.ScopeDelivery
 	case code == internalError, code == serviceUnavailable:
-		r.RetryAfter = serverErrorWait
+		r.FirstWait = serverErrorWait
 	case code == tooManyUpdates:
 		r.RetryAfter = time.Minute
 	}

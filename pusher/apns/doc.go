@@ -12,8 +12,9 @@
 // and topic. (An HTTP client's own pool, left to itself under a limit of one, either loses requests or opens
 // hundreds of connections.)
 //
-// Provider tokens are shared by all connections of a sender and environment, rolled at 50 minutes, and never
-// replaced within 20 minutes of the last. Processes that share a key each sign their own.
+// Provider tokens are shared by all connections of a key and environment, rolled at 50 minutes, and never replaced
+// within 20 minutes of the last; with a store (Tokens) processes that share a key show Apple the same token. Only
+// while that store does not answer, and the last token is over, does each sign its own.
 //
 // It does not pace, queue or decide about addresses; it speaks to Apple directly, not through an HTTP proxy.
 // It logs nothing; errors never hold an address, a token or a key.

@@ -51,10 +51,18 @@ func Header(d *pusher.Delivery, topic string) http.Header {
 	h.Set("apns-topic", topic)
 	h.Set("apns-push-type", "alert")
 	h.Set("apns-id", strings.ToLower(d.ID.String()))
-	h.Set("apns-expiration", strconv.FormatInt(max(d.Deadline.Unix(), 0), 10))
+	h.Set("apns-expiration", strconv.FormatInt(expiration(d), 10))
 	h.Set("apns-priority", priority)
 	h.Set("apns-collapse-id", payload.CollapseID(&d.Notification))
 	return h
+}
+
+// expiration is 0 for one attempt and no storage, else the deadline.
+func expiration(d *pusher.Delivery) int64 {
+	if d.Notification.NowOrNever {
+		return 0
+	}
+	return max(d.Deadline.Unix(), 0)
 }
 
 // isHex reports a device token that can stand in a path. Apple promises no length.

@@ -48,11 +48,11 @@ func (s *Sender) Send(ctx context.Context, to pusher.Address, d *pusher.Delivery
 		return pusher.Result{Outcome: pusher.OutcomeRetry, Code: "CLOSED"}
 	}
 	tokens := s.environment[key.sandbox].tokens
-	if t.bearer, err = tokens.get(); err != nil {
-		return pusher.Result{Outcome: pusher.OutcomeMisconfigured, Scope: pusher.ScopeProject, Code: "TOKEN_UNSIGNED"}
+	if t.bearer, err = tokens.get(ctx); err != nil {
+		return unsigned(ctx)
 	}
 	s.do(ctx, p, t)
-	if s.worthRepeating(t, tokens) {
+	if worthRepeating(ctx, t, tokens) {
 		s.do(ctx, p, t)
 	}
 	for again := 0; again < mostUnseen && t.err != nil && t.unseen; again++ {
@@ -65,6 +65,14 @@ func (s *Sender) Send(ctx context.Context, to pusher.Address, d *pusher.Delivery
 		environment: s.options.Sandbox && !to.Sandbox,
 		ownTopic:    to.Topic != "" && to.Topic != s.topic,
 	}, s.options.ServerErrorWait)
+}
+
+// unsigned is an attempt without a provider token: time ran out, or the key signs nothing.
+func unsigned(ctx context.Context) pusher.Result {
+	if ctx.Err() != nil {
+		return pusher.Result{Outcome: pusher.OutcomeRetry, Code: silence(ctx.Err())}
+	}
+	return pusher.Result{Outcome: pusher.OutcomeMisconfigured, Scope: pusher.ScopeProject, Code: "TOKEN_UNSIGNED"}
 }
 
 func (s *Sender) prepare(to pusher.Address, d *pusher.Delivery) (*try, poolKey, pusher.Result) {
@@ -95,18 +103,18 @@ func (s *Sender) prepare(to pusher.Address, d *pusher.Delivery) (*try, poolKey, 
 }
 
 // worthRepeating says whether asking again at once is what Apple wants, and readies t for it.
-func (s *Sender) worthRepeating(t *try, tokens *providerTokens) bool {
+func worthRepeating(ctx context.Context, t *try, tokens *providerTokens) bool {
 	switch {
 	case t.err != nil:
 		return false
 	case t.answer.reason == expiredToken:
-		token, ok := tokens.expired(t.bearer)
+		token, ok := tokens.expired(ctx, t.bearer)
 		t.bearer = token
 		return ok
 	case t.answer.reason == unrelatedKey:
 		return true
 	case t.answer.reason == tooManyUpdates:
-		tokens.tooMany(t.bearer)
+		tokens.tooMany(ctx, t.bearer)
 	}
 	return false
 }

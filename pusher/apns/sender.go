@@ -43,6 +43,8 @@ type Options struct {
 	// Sandbox sends every address to the development environment, whatever the address says. For an address
 	// that does not say it itself, BadDeviceToken then only quarantines.
 	Sandbox bool
+	// Tokens are the provider tokens to share among senders; nil: the sender's own.
+	Tokens *Tokens
 	// Connections is the most at once per environment and topic; 0: 4.
 	Connections int
 	// ServerErrorWait replaces DefaultServerErrorWait.
@@ -93,10 +95,11 @@ func New(p8 []byte, keyID, teamID, topic string, o Options) (*Sender, error) {
 	o = o.withDefaults()
 	s := &Sender{topic: topic, options: o, pools: map[poolKey]*pool{}, environment: map[bool]environment{}}
 	for sandbox, address := range map[bool]string{false: o.Endpoint, true: o.SandboxEndpoint} {
-		s.environment[sandbox] = environment{
-			dialer: newDialer(address, &tls.Config{RootCAs: o.RootCAs}),
-			tokens: &providerTokens{key: key, keyID: keyID, teamID: teamID, now: o.Now},
+		tokens, err := o.Tokens.of(key, keyID, teamID, sandbox)
+		if err != nil {
+			return nil, &CredentialError{"p8", "cannot be named"}
 		}
+		s.environment[sandbox] = environment{dialer: newDialer(address, &tls.Config{RootCAs: o.RootCAs}), tokens: tokens}
 	}
 	return s, nil
 }
@@ -119,6 +122,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Tokens == nil {
+		o.Tokens = NewTokens(nil, o.Now)
 	}
 	return o
 }

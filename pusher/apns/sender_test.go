@@ -118,7 +118,7 @@ func TestReasons(t *testing.T) {
 	goneSince := pusher.Result{Outcome: pusher.OutcomeAddressGone, GoneSince: time.UnixMilli(1_700_000_000_123).UTC()}
 	misconfigured := pusher.Result{Outcome: pusher.OutcomeMisconfigured, Scope: pusher.ScopeProject}
 	again := pusher.Result{Outcome: pusher.OutcomeRetry}
-	later := pusher.Result{Outcome: pusher.OutcomeRetry, RetryAfter: 15 * time.Minute}
+	later := pusher.Result{Outcome: pusher.OutcomeRetry, FirstWait: 15 * time.Minute}
 	for _, c := range []struct {
 		status int
 		reason string
@@ -295,14 +295,34 @@ func TestResets(t *testing.T) {
 	require.Equal(t, "OK", b.send(t, "ab").Code)
 }
 
+// timeUp is a context whose deadline passes when the test says so.
+type timeUp struct {
+	context.Context
+	passed chan struct{}
+}
+
+func (c timeUp) Done() <-chan struct{} { return c.passed }
+
+func (c timeUp) Err() error {
+	select {
+	case <-c.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestTimeoutMayHaveBeenReceived(t *testing.T) {
 	b := start(t, emulator.APNsOptions{}, connections(1))
 	require.Equal(t, "OK", b.send(t, "ab").Code)
 	require.NoError(t, b.apns.On("cd", emulator.Outcome{Delay: emulator.Duration(time.Hour), Times: -1}))
-	for range 4 { // three in a row give the connection up
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		r := b.sender.Send(ctx, address("cd"), delivery(b.clock.now()))
-		cancel()
+	for i := range 4 { // three in a row give the connection up
+		ctx := timeUp{t.Context(), make(chan struct{})}
+		ended := make(chan pusher.Result, 1)
+		go func() { ended <- b.sender.Send(ctx, address("cd"), delivery(b.clock.now())) }()
+		require.Eventually(t, func() bool { return b.apns.Counts().Requests == i+2 }, time.Minute, time.Millisecond)
+		close(ctx.passed)
+		r := <-ended
 		require.Equal(t, pusher.Result{Outcome: pusher.OutcomeRetry, Code: "TIMEOUT", MaybeReceived: true}, r)
 	}
 	require.Equal(t, "OK", b.send(t, "ab").Code)

@@ -44,7 +44,8 @@ type APNs struct {
 
 	connections sync.Mutex
 	open        map[*h2Connection]struct{}
-	streams     int // the limit of warm connections now
+	streams     int                 // the limit of warm connections now
+	tokens      map[string]struct{} // provider tokens seen
 }
 
 func (o APNsOptions) withDefaults() (APNsOptions, error) {
@@ -96,7 +97,8 @@ func NewAPNs(o APNsOptions) (*APNs, error) {
 		_ = listener.Close()
 		return nil, err
 	}
-	a := &APNs{Control: newControl("apns", o.Now), o: o, streams: o.Streams, open: map[*h2Connection]struct{}{}}
+	a := &APNs{Control: newControl("apns", o.Now), o: o, streams: o.Streams,
+		open: map[*h2Connection]struct{}{}, tokens: map[string]struct{}{}}
 	a.listener = tls.NewListener(listener, &tls.Config{
 		Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12,
 	})
@@ -151,9 +153,7 @@ func (a *APNs) CAPEM() []byte { return a.o.authority.pem() }
 
 // CertPool returns the same as a pool.
 func (a *APNs) CertPool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.o.authority.certificate)
-	return pool
+	return a.o.authority.pool()
 }
 
 // SetStreams changes the stream limit and announces it on every connection.

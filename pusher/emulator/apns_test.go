@@ -24,6 +24,7 @@ type apple struct {
 	a      *emulator.APNs
 	clock  *clock
 	client *http.Client
+	signed string // the token that send goes on with
 }
 
 func newApple(t *testing.T, o emulator.APNsOptions) *apple {

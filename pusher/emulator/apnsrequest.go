@@ -119,12 +119,16 @@ func (r *apnsRequest) checkBody() *Outcome {
 
 func (r *apnsRequest) address() string { return strings.TrimPrefix(r.path, devicePath) }
 
-func (r *apnsRequest) accepted(id string) Accepted {
+func (r *apnsRequest) accepted(id string, now time.Time) Accepted {
 	a := Accepted{
-		Address: r.address(), ProviderID: id, CollapseKey: r.get("apns-collapse-id"), Priority: r.get("apns-priority"),
+		Address: r.address(), Topic: r.get("apns-topic"), ProviderID: id,
+		CollapseKey: r.get("apns-collapse-id"), Priority: r.get("apns-priority"),
 	}
-	if at, err := strconv.ParseInt(r.get("apns-expiration"), 10, 64); err == nil && at > 0 {
+	switch at, err := strconv.ParseInt(r.get("apns-expiration"), 10, 64); {
+	case err == nil && at > 0:
 		a.Expires = time.Unix(at, 0).UTC()
+	case err == nil && at == 0:
+		a.Expires = now.UTC()
 	}
 	var body map[string]json.RawMessage
 	_ = json.Unmarshal(r.body, &body)

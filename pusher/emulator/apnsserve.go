@@ -12,7 +12,9 @@ import (
 
 // serve answers one complete request.
 func (a *APNs) serve(c *h2Connection, s *h2Stream) {
-	a.count(func(n *Counts) { n.Requests++ })
+	var requests int
+	a.count(func(n *Counts) { n.Requests++; requests = n.Requests })
+	a.switchStreams(requests)
 	if !a.hold(s.ctx) {
 		a.ended("CLIENT_GONE")
 		return
@@ -27,7 +29,7 @@ func (a *APNs) serve(c *h2Connection, s *h2Stream) {
 	}
 	o, delay := a.next(s.request.address())
 	if o.accepts() {
-		a.accept(s.request.accepted(id))
+		a.accept(s.request.accepted(id, a.now()))
 		a.ended(o.name())
 	}
 	pause(s.ctx, delay)
@@ -54,7 +56,52 @@ func (a *APNs) checkOn(c *h2Connection, s *h2Stream) *Outcome {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return a.check(&s.request, &c.auth)
+	before := len(c.auth.known)
+	refusal := a.check(&s.request, &c.auth)
+	if len(c.auth.known) > before {
+		a.seen(s.request.get("authorization"))
+	}
+	if refusal == nil {
+		refusal = c.bind(s.request.get("apns-topic"))
+	}
+	return refusal
+}
+
+// seen counts a good provider token that no connection showed before.
+func (a *APNs) seen(authorization string) {
+	a.connections.Lock()
+	_, known := a.tokens[authorization]
+	a.tokens[authorization] = struct{}{}
+	a.connections.Unlock()
+	if !known {
+		a.count(func(n *Counts) { n.ProviderTokens++ })
+	}
+}
+
+// bind ties a connection to the topic of its first good request: another topic needs another connection.
+func (c *h2Connection) bind(topic string) *Outcome {
+	if c.topic == "" {
+		c.topic = topic
+	}
+	if c.topic != topic {
+		return reason(http.StatusBadRequest, "TopicDisallowed")
+	}
+	return nil
+}
+
+// switchStreams makes the script's change of the stream limit that is due at this many requests.
+func (a *APNs) switchStreams(requests int) {
+	a.mu.Lock()
+	limit := 0
+	for _, s := range a.script.Streams {
+		if s.AtRequest == requests {
+			limit = s.Limit
+		}
+	}
+	a.mu.Unlock()
+	if limit > 0 {
+		a.SetStreams(limit)
+	}
 }
 
 func (a *APNs) header(status int, id string) []hpack.HeaderField {

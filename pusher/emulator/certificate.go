@@ -58,7 +58,7 @@ func (a *authority) server(host string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	template := certificateTemplate("wantgo emulated APNs")
+	template := certificateTemplate("wantgo emulator")
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	template.DNSNames = []string{"localhost"}
@@ -74,6 +74,12 @@ func (a *authority) server(host string) (tls.Certificate, error) {
 
 func (a *authority) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
+}
+
+func (a *authority) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.certificate)
+	return pool
 }
 
 func readAuthority(certificate, key []byte) (*authority, error) {

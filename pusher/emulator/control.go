@@ -25,6 +25,7 @@ type Control struct {
 	stalled  chan struct{} // closed by Release; nil: not stalled
 	held     int
 	record   record
+	phones   phones
 }
 
 func newControl(provider string, now func() time.Time) *Control {
@@ -34,6 +35,7 @@ func newControl(provider string, now func() time.Time) *Control {
 	c := &Control{provider: provider, now: now, random: rand.New(rand.NewPCG(1, 2))}
 	c.script.Addresses = map[string][]Outcome{}
 	c.record.empty()
+	c.phones.away = map[string][]int{}
 	return c
 }
 
@@ -41,6 +43,11 @@ func newControl(provider string, now func() time.Time) *Control {
 func (c *Control) SetScript(s Script) error {
 	if err := s.Default.check(); err != nil {
 		return fmt.Errorf("default: %w", err)
+	}
+	for i, change := range s.Streams {
+		if change.Limit < 1 || change.AtRequest < 1 {
+			return fmt.Errorf("streams[%d]: limit and at_request must be positive", i)
+		}
 	}
 	for address, outcomes := range s.Addresses {
 		if err := checkEntry(address, outcomes); err != nil {

@@ -12,10 +12,7 @@ const maxControlBytes = 4 << 20
 
 // routes puts the control API's paths on mux, each behind prefix.
 func (c *Control) routes(mux *http.ServeMux, prefix string) {
-	mux.HandleFunc("GET "+prefix+"/accepted", func(w http.ResponseWriter, r *http.Request) {
-		since, _ := strconv.Atoi(r.URL.Query().Get("since"))
-		reply(w, c.Accepted(since))
-	})
+	c.phoneRoutes(mux, prefix)
 	mux.HandleFunc("GET "+prefix+"/counts", func(w http.ResponseWriter, _ *http.Request) { reply(w, c.Counts()) })
 	mux.HandleFunc("GET "+prefix+"/control/script", func(w http.ResponseWriter, _ *http.Request) { reply(w, c.Script()) })
 	mux.HandleFunc("PUT "+prefix+"/control/script", func(w http.ResponseWriter, r *http.Request) {
@@ -43,6 +40,12 @@ func (c *Control) routes(mux *http.ServeMux, prefix string) {
 	act("stall", c.Stall)
 	act("release", c.Release)
 	act("forget", c.Forget)
+}
+
+// number reads a query's number; what is none is 0.
+func number(r *http.Request, name string) int {
+	n, _ := strconv.Atoi(r.URL.Query().Get(name))
+	return n
 }
 
 func reply(w http.ResponseWriter, value any) {

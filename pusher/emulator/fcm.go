@@ -1,15 +1,18 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -23,10 +26,16 @@ type FCMOptions struct {
 	ProjectID string          // empty: wantgo-emulator
 	Key       *rsa.PrivateKey // the service account's; nil: one made for this process
 	Quotas    Quotas
-	Now       func() time.Time // nil: time.Now
+	// TLS has it speak HTTPS, and so HTTP/2, with a certificate of CertPool's. Otherwise it speaks plain HTTP/1.1, or
+	// HTTP/2 to who begins with it.
+	TLS     bool
+	Streams int              // HTTP/2: the stream limit of a connection; 0: 100
+	Now     func() time.Time // nil: time.Now
+
+	authority *authority
 }
 
-// FCM is an emulated Firebase Cloud Messaging, with its token endpoint, in plain HTTP.
+// FCM is an emulated Firebase Cloud Messaging, with its token endpoint.
 type FCM struct {
 	*Control
 	project string
@@ -35,8 +44,9 @@ type FCM struct {
 	tokens  accessTokens
 	serial  atomic.Int64
 
-	listener net.Listener
-	server   *http.Server
+	listener  net.Listener
+	server    *http.Server
+	authority *authority // nil: plain HTTP
 }
 
 // The service account of the emulator.
@@ -68,9 +78,41 @@ func NewFCM(o FCMOptions) (*FCM, error) {
 	if f.listener, err = net.Listen("tcp", o.Addr); err != nil {
 		return nil, fmt.Errorf("emulated FCM: %w", err)
 	}
-	f.server = &http.Server{Handler: f.handler(), ReadHeaderTimeout: 10 * time.Second, ConnState: f.connState}
+	f.server = &http.Server{Handler: f.handler(), ReadHeaderTimeout: 10 * time.Second, ConnState: f.connState,
+		Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{MaxConcurrentStreams: cmp.Or(o.Streams, 100)}}
+	f.server.Protocols.SetHTTP1(true)
+	f.server.Protocols.SetHTTP2(true)
+	f.server.Protocols.SetUnencryptedHTTP2(true)
+	if o.TLS {
+		if err := f.secure(o); err != nil {
+			return nil, errors.Join(err, f.listener.Close())
+		}
+		go func() { _ = f.server.ServeTLS(f.listener, "", "") }()
+		return f, nil
+	}
 	go func() { _ = f.server.Serve(f.listener) }()
 	return f, nil
+}
+
+func (f *FCM) secure(o FCMOptions) (err error) {
+	if f.authority = o.authority; f.authority == nil {
+		if f.authority, err = newAuthority(); err != nil {
+			return err
+		}
+	}
+	host, _, _ := net.SplitHostPort(o.Addr)
+	certificate, err := f.authority.server(host)
+	f.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	f.server.ErrorLog = log.New(io.Discard, "", 0)
+	return err
+}
+
+// CertPool is what a client must trust; nil without TLS.
+func (f *FCM) CertPool() *x509.CertPool {
+	if f.authority == nil {
+		return nil
+	}
+	return f.authority.pool()
 }
 
 func (f *FCM) connState(_ net.Conn, state http.ConnState) {
@@ -104,7 +146,12 @@ func (f *FCM) Close() error {
 	return f.server.Close()
 }
 
-func (f *FCM) origin() string { return "http://" + f.listener.Addr().String() }
+func (f *FCM) origin() string {
+	if f.authority != nil {
+		return "https://" + f.listener.Addr().String()
+	}
+	return "http://" + f.listener.Addr().String()
+}
 
 // URL is the endpoint of the FCM API, version included.
 func (f *FCM) URL() string { return f.origin() + "/v1" }
@@ -140,7 +187,7 @@ func (f *FCM) ServiceAccountJSON() []byte {
 }
 
 func (f *FCM) serve(w http.ResponseWriter, r *http.Request) {
-	f.count(func(n *Counts) { n.Requests++ })
+	f.count(func(n *Counts) { n.Requests, n.HTTP2 = n.Requests+1, n.HTTP2+r.ProtoMajor/2 })
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
 		return

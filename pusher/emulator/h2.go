@@ -42,6 +42,7 @@ type h2Connection struct {
 	left     bool  // and nothing more will be
 	warm     bool
 	auth     authState
+	topic    string // of the first good request
 	badToken int
 }
 

@@ -140,4 +140,12 @@ type Script struct {
 	Default   Outcome              `json:"default"`
 	Addresses map[string][]Outcome `json:"addresses,omitempty"`
 	Latency   Latency              `json:"latency"`
+	// Streams are changes of APNs' stream limit while it runs.
+	Streams []StreamSwitch `json:"streams,omitempty"`
+}
+
+// StreamSwitch sets the stream limit of all connections when so many requests have come.
+type StreamSwitch struct {
+	AtRequest int `json:"at_request"`
+	Limit     int `json:"limit"`
 }

@@ -15,6 +15,8 @@ type Quotas struct {
 	DevicePerMinute  int  `json:"device_per_minute,omitempty"`  // FCM: 240
 	DevicePerHour    int  `json:"device_per_hour,omitempty"`    // FCM: 5,000
 	Collapsible      bool `json:"collapsible,omitempty"`        // 20 at once to a device, one more every 3 minutes
+	// BareDevice leaves FcmError out of a device's 429, as some of FCM's answers do.
+	BareDevice bool `json:"bare_device,omitempty"`
 }
 
 const (
@@ -79,7 +81,11 @@ func (q *quotas) device(request *sendRequest, now time.Time) *Outcome {
 		q.devices[request.address()] = d
 	}
 	if !d.minute.AllowN(now, 1) || !d.hour.AllowN(now, 1) || (request.collapsible() && !d.collapsible.AllowN(now, 1)) {
-		return &Outcome{Status: http.StatusTooManyRequests, Code: "QUOTA_EXCEEDED", Shape: Quota, Field: "device"}
+		o := &Outcome{Status: http.StatusTooManyRequests, Code: "QUOTA_EXCEEDED", Shape: Quota, Field: "device"}
+		if q.limits.BareDevice {
+			o.Code = ""
+		}
+		return o
 	}
 	return nil
 }

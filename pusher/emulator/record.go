@@ -15,13 +15,14 @@ type Accepted struct {
 	Time         time.Time         `json:"time"`
 	Provider     string            `json:"provider"`
 	Address      string            `json:"address"`
+	Topic        string            `json:"topic,omitempty"` // APNs: the bundle id
 	ProviderID   string            `json:"provider_id"`
 	Notification string            `json:"notification,omitempty"` // the wantgo_notification key
 	Delivery     string            `json:"delivery,omitempty"`     // the wantgo_delivery key
 	Campaign     string            `json:"campaign,omitempty"`
 	CollapseKey  string            `json:"collapse_key,omitempty"`
 	Priority     string            `json:"priority,omitempty"`
-	Expires      time.Time         `json:"expires,omitzero"` // zero: the provider's own limit
+	Expires      time.Time         `json:"expires,omitzero"` // zero: the provider's own limit; Time: now or never
 	Title        string            `json:"title,omitempty"`
 	Body         string            `json:"body,omitempty"`
 	Keys         map[string]string `json:"keys,omitempty"` // all data of the notification
@@ -42,8 +43,10 @@ type Counts struct {
 	Validated             int            `json:"validated,omitempty"` // FCM: validate_only
 	Tokens                int            `json:"tokens,omitempty"`    // FCM: access tokens given out
 	Connections           int            `json:"connections"`         // opened
+	HTTP2                 int            `json:"http2,omitempty"`     // FCM: requests that came over HTTP/2
 	OverLimit             int            `json:"over_limit,omitempty"`
-	Held                  int            `json:"held"` // now, by a stall
+	ProviderTokens        int            `json:"provider_tokens,omitempty"` // APNs: different good ones shown
+	Held                  int            `json:"held"`                      // now, by a stall
 }
 
 type record struct {
@@ -82,6 +85,7 @@ func (c *Control) accept(a Accepted) {
 	}
 	if len(c.record.accepted) < mostRecorded {
 		c.record.accepted = append(c.record.accepted, a)
+		c.reach(len(c.record.accepted) - 1)
 	}
 }
 
@@ -109,4 +113,8 @@ func (c *Control) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.record.empty()
+	c.phones.arrived = nil
+	for address := range c.phones.away {
+		c.phones.away[address] = nil
+	}
 }

@@ -1,7 +1,11 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
+	"crypto/ecdh"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,11 +23,16 @@ import (
 type Config struct {
 	FCMAddr     string // host:port; empty: 127.0.0.1:0
 	APNsAddr    string // host:port; empty: 127.0.0.1:0
+	SandboxAddr string // of APNs' development environment; host:port; empty: 127.0.0.1:0
+	WebPushAddr string // host:port; empty: 127.0.0.1:0
 	ControlAddr string // host:port; empty: 127.0.0.1:0
-	// Dir gets firebase.json, apns.p8, ca.pem and emulator.json, with ca-key.pem to sign again after a restart.
-	// Keys found there are kept, so that credentials stay good. Empty: nothing is written.
+	// FCMTLS has FCM speak HTTPS, and so HTTP/2.
+	FCMTLS bool
+	// Dir gets firebase.json, apns.p8, vapid.json, ca.pem and emulator.json, with ca-key.pem to sign again after a
+	// restart. Keys found there are kept, so that credentials stay good. Empty: nothing is written.
 	Dir string
-	// Script is a file {"fcm": Script, "apns": Script}; empty: everything is accepted.
+	// Script is a file {"fcm": Script, "apns": Script, "apns_sandbox": Script, "webpush": Script}; empty: everything is
+	// accepted.
 	Script string
 	// Ready is called once everything listens; nil: nobody is told.
 	Ready func(Addresses)
@@ -31,9 +40,11 @@ type Config struct {
 
 // Addresses are where the emulators listen and what a client needs to reach them.
 type Addresses struct {
-	FCMEndpoint  string `json:"fcm_endpoint"`  // http://host:port/v1
+	FCMEndpoint  string `json:"fcm_endpoint"`  // http(s)://host:port/v1
 	APNsEndpoint string `json:"apns_endpoint"` // host:port
-	Control      string `json:"control"`       // http://host:port
+	APNsSandbox  string `json:"apns_sandbox_endpoint"`
+	WebPush      string `json:"web_push_service"` // host:port, for the list of push services
+	Control      string `json:"control"`          // http://host:port
 	FCMProject   string `json:"fcm_project"`
 	APNsKeyID    string `json:"apns_key_id"`
 	APNsTeamID   string `json:"apns_team_id"`
@@ -41,36 +52,60 @@ type Addresses struct {
 	// Files; empty where Config.Dir was.
 	ServiceAccount string `json:"service_account,omitempty"`
 	P8             string `json:"p8,omitempty"`
+	VAPID          string `json:"vapid,omitempty"`
 	CA             string `json:"ca,omitempty"`
 }
 
-// Emulators are both providers and their common control port.
+// Emulators are all providers and their common control port.
 type Emulators struct {
 	FCM       *FCM
 	APNs      *APNs
+	Sandbox   *APNs // the development environment, with the same key
+	WebPush   *WebPush
 	Addresses Addresses
 
 	control *http.Server
+	vapid   []byte
 }
 
-// Run starts both emulators and serves until ctx ends.
+// controls are the providers, by the prefix of their control paths.
+func (e *Emulators) controls() map[string]*Control {
+	list := map[string]*Control{}
+	if e.FCM != nil {
+		list["fcm"] = e.FCM.Control
+	}
+	if e.APNs != nil {
+		list["apns"] = e.APNs.Control
+	}
+	if e.Sandbox != nil {
+		list["apns_sandbox"] = e.Sandbox.Control
+	}
+	if e.WebPush != nil {
+		list["webpush"] = e.WebPush.Control
+	}
+	return list
+}
+
+// Run starts the emulators and serves until ctx ends.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	e, err := Start(c)
 	if err != nil {
 		return err
 	}
 	a := e.Addresses
-	log.Info("emulators listen", "fcm", a.FCMEndpoint, "apns", a.APNsEndpoint, "control", a.Control, "dir", c.Dir)
+	log.Info("emulators listen", "fcm", a.FCMEndpoint, "apns", a.APNsEndpoint, "apns_sandbox", a.APNsSandbox,
+		"web_push", a.WebPush, "control", a.Control, "dir", c.Dir)
 	if c.Ready != nil {
 		c.Ready(a)
 	}
 	<-ctx.Done()
-	fcm, apns := e.FCM.Counts(), e.APNs.Counts()
-	log.Info("emulators stop", "fcm_accepted", fcm.Accepted, "apns_accepted", apns.Accepted)
+	for name, c := range e.controls() {
+		log.Info("emulator stops", "provider", name, "accepted", c.Counts().Accepted)
+	}
 	return e.Close()
 }
 
-// Start starts both emulators and returns; Close ends them.
+// Start starts the emulators and returns; Close ends them.
 func Start(c Config) (_ *Emulators, err error) {
 	kept, err := readKept(c.Dir)
 	if err != nil {
@@ -82,11 +117,7 @@ func Start(c Config) (_ *Emulators, err error) {
 			_ = e.Close()
 		}
 	}()
-	kept.fcm.Addr, kept.apns.Addr = c.FCMAddr, c.APNsAddr
-	if e.FCM, err = NewFCM(kept.fcm); err != nil {
-		return nil, err
-	}
-	if e.APNs, err = NewAPNs(kept.apns); err != nil {
+	if err = e.startProviders(c, kept); err != nil {
 		return nil, err
 	}
 	if err = e.readScript(c.Script); err != nil {
@@ -96,6 +127,7 @@ func Start(c Config) (_ *Emulators, err error) {
 		return nil, err
 	}
 	e.Addresses.FCMEndpoint, e.Addresses.APNsEndpoint = e.FCM.URL(), e.APNs.Addr()
+	e.Addresses.APNsSandbox, e.Addresses.WebPush = e.Sandbox.Addr(), e.WebPush.Addr()
 	e.Addresses.FCMProject, e.Addresses.APNsTopic = e.FCM.ProjectID(), e.APNs.Topic()
 	e.Addresses.APNsKeyID, e.Addresses.APNsTeamID = e.APNs.KeyID(), e.APNs.TeamID()
 	if err = e.write(c.Dir); err != nil {
@@ -103,6 +135,48 @@ func Start(c Config) (_ *Emulators, err error) {
 	}
 	return e, nil
 }
+
+// startProviders starts each with the keys that are kept; one authority signs for all of them.
+func (e *Emulators) startProviders(c Config, k kept) (err error) {
+	if k.apns, err = k.apns.withDefaults(); err != nil {
+		return err
+	}
+	if e.vapid = k.vapid; e.vapid == nil {
+		if e.vapid, err = newVAPID(); err != nil {
+			return err
+		}
+	}
+	k.fcm.Addr, k.fcm.TLS, k.fcm.authority = c.FCMAddr, c.FCMTLS, k.apns.authority
+	if e.FCM, err = NewFCM(k.fcm); err != nil {
+		return err
+	}
+	k.apns.Addr = cmp.Or(c.APNsAddr, k.apns.Addr)
+	if e.APNs, err = NewAPNs(k.apns); err != nil {
+		return err
+	}
+	k.apns.Addr, k.apns.Sandbox = cmp.Or(c.SandboxAddr, "127.0.0.1:0"), true
+	if e.Sandbox, err = NewAPNs(k.apns); err != nil {
+		return err
+	}
+	e.WebPush, err = NewWebPush(WebPushOptions{Addr: c.WebPushAddr, authority: k.apns.authority})
+	return err
+}
+
+// newVAPID is a key pair for web push, in the form that a credential is uploaded in.
+func newVAPID() ([]byte, error) {
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(map[string]string{
+		"private_key": base64.RawURLEncoding.EncodeToString(key.Bytes()),
+		"public_key":  base64.RawURLEncoding.EncodeToString(key.PublicKey().Bytes()),
+		"subject":     "mailto:emulator@example.com",
+	}, "", "  ")
+}
+
+// VAPID is a key pair for web push as JSON: private_key, public_key (base64url) and subject.
+func (e *Emulators) VAPID() []byte { return e.vapid }
 
 // Close stops everything.
 func (e *Emulators) Close() error {
@@ -113,8 +187,13 @@ func (e *Emulators) Close() error {
 	if e.FCM != nil {
 		errs = append(errs, e.FCM.Close())
 	}
-	if e.APNs != nil {
-		errs = append(errs, e.APNs.Close())
+	for _, a := range []*APNs{e.APNs, e.Sandbox} {
+		if a != nil {
+			errs = append(errs, a.Close())
+		}
+	}
+	if e.WebPush != nil {
+		errs = append(errs, e.WebPush.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -127,18 +206,18 @@ func (e *Emulators) readScript(file string) error {
 	if err != nil {
 		return err
 	}
-	var scripts struct {
-		FCM  Script `json:"fcm"`
-		APNs Script `json:"apns"`
-	}
+	var scripts map[string]Script
 	if err := strict(text, &scripts); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if err := e.FCM.SetScript(scripts.FCM); err != nil {
-		return fmt.Errorf("%s: fcm: %w", file, err)
-	}
-	if err := e.APNs.SetScript(scripts.APNs); err != nil {
-		return fmt.Errorf("%s: apns: %w", file, err)
+	controls := e.controls()
+	for name, script := range scripts {
+		if controls[name] == nil {
+			return fmt.Errorf("%s: %s: no such provider", file, name)
+		}
+		if err := controls[name].SetScript(script); err != nil {
+			return fmt.Errorf("%s: %s: %w", file, name, err)
+		}
 	}
 	return nil
 }
@@ -161,32 +240,45 @@ func (e *Emulators) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	e.FCM.routes(mux, "/fcm")
 	e.APNs.routes(mux, "/apns")
+	e.Sandbox.routes(mux, "/apns_sandbox")
+	e.WebPush.routes(mux, "/webpush")
 	mux.HandleFunc("GET /accepted", func(w http.ResponseWriter, _ *http.Request) { reply(w, e.Accepted()) })
 	mux.HandleFunc("GET /counts", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, map[string]any{"fcm": e.FCM.Counts(), "apns": e.APNs.Counts(), "distinct_notifications": e.Distinct()})
+		counts := map[string]any{"distinct_notifications": e.Distinct()}
+		for name, c := range e.controls() {
+			counts[name] = c.Counts()
+		}
+		reply(w, counts)
 	})
 	for path, act := range map[string]func(*Control){
 		"stall": (*Control).Stall, "release": (*Control).Release, "forget": (*Control).Forget,
 	} {
 		mux.HandleFunc("POST /control/"+path, func(w http.ResponseWriter, _ *http.Request) {
-			act(e.FCM.Control)
-			act(e.APNs.Control)
+			for _, c := range e.controls() {
+				act(c)
+			}
 			w.WriteHeader(http.StatusNoContent)
 		})
 	}
 	return mux
 }
 
-// Accepted returns what both providers accepted, by time.
+// Accepted returns what all providers accepted, by time.
 func (e *Emulators) Accepted() []Accepted {
-	return slices.SortedStableFunc(slices.Values(append(e.FCM.Accepted(0), e.APNs.Accepted(0)...)),
-		func(a, b Accepted) int { return a.Time.Compare(b.Time) })
+	all := []Accepted{}
+	for _, c := range e.controls() {
+		all = append(all, c.Accepted(0)...)
+	}
+	slices.SortStableFunc(all, func(a, b Accepted) int { return a.Time.Compare(b.Time) })
+	return all
 }
 
-// Distinct counts the different notifications that either provider accepted.
+// Distinct counts the different notifications that any provider accepted.
 func (e *Emulators) Distinct() int {
-	ids := e.FCM.notifications()
-	maps.Copy(ids, e.APNs.notifications())
+	ids := map[string]struct{}{}
+	for _, c := range e.controls() {
+		maps.Copy(ids, c.notifications())
+	}
 	return len(ids)
 }
 
@@ -200,14 +292,16 @@ func (c *Control) notifications() map[string]struct{} {
 const (
 	serviceAccountFile = "firebase.json"
 	p8File             = "apns.p8"
+	vapidFile          = "vapid.json"
 	caFile             = "ca.pem"
 	caKeyFile          = "ca-key.pem"
 	summaryFile        = "emulator.json"
 )
 
 type kept struct {
-	fcm  FCMOptions
-	apns APNsOptions
+	fcm   FCMOptions
+	apns  APNsOptions
+	vapid []byte
 }
 
 // readKept reads the keys that an earlier run left in dir.
@@ -232,6 +326,7 @@ func readKept(dir string) (kept, error) {
 	return k, errors.Join(
 		read(serviceAccountFile, func(text []byte) (err error) { k.fcm.Key, err = parseRSA(text); return }),
 		read(p8File, func(text []byte) (err error) { k.apns.Key, err = readECKey(text); return }),
+		read(vapidFile, func(text []byte) error { k.vapid = text; return nil }),
 		read(caKeyFile, func(key []byte) error {
 			certificate, err := os.ReadFile(filepath.Join(dir, caFile))
 			if err == nil {
@@ -251,6 +346,7 @@ func (e *Emulators) write(dir string) error {
 	}
 	a := &e.Addresses
 	a.ServiceAccount, a.P8, a.CA = filepath.Join(dir, serviceAccountFile), filepath.Join(dir, p8File), filepath.Join(dir, caFile)
+	a.VAPID = filepath.Join(dir, vapidFile)
 	summary, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
 		return err
@@ -258,6 +354,7 @@ func (e *Emulators) write(dir string) error {
 	for name, text := range map[string][]byte{
 		serviceAccountFile: e.FCM.ServiceAccountJSON(),
 		p8File:             e.APNs.P8(),
+		vapidFile:          e.vapid,
 		caFile:             e.APNs.CAPEM(),
 		caKeyFile:          ecKeyPEM(e.APNs.o.authority.key),
 		summaryFile:        append(summary, '\n'),

@@ -28,7 +28,7 @@ func TestRunKeepsItsKeys(t *testing.T) {
 		}()
 		a := <-ready
 		files = map[string]string{}
-		for _, file := range []string{a.P8, a.CA} {
+		for _, file := range []string{a.P8, a.CA, a.VAPID} {
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
 			files[filepath.Base(file)] = string(text)

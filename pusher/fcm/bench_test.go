@@ -16,7 +16,7 @@ func BenchmarkSend(b *testing.B) {
 	server, err := emulator.NewFCM(emulator.FCMOptions{})
 	require.NoError(b, err)
 	defer server.Close()
-	sender, err := fcm.New(server.ServiceAccountJSON(), fcm.Options{Endpoint: server.URL(), Transport: fcm.NewTransport(256)})
+	sender, err := fcm.New(server.ServiceAccountJSON(), fcm.Options{Endpoint: server.URL(), Transport: fcm.NewPlainTransport(256)})
 	require.NoError(b, err)
 	d := delivery(time.Now().Add(time.Hour))
 	b.SetParallelism(64)

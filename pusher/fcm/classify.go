@@ -8,18 +8,16 @@ import (
 	"net"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/wantgo/wantgo/pusher"
 )
 
-// Waits that Google's documentation asks for where an answer carries no Retry-After.
+// Waits that Google's documentation asks for, to begin with, where an answer carries no Retry-After.
 const (
 	quotaWait  = time.Minute
 	serverWait = 10 * time.Second
-	maxWait    = 24 * time.Hour
 )
 
 // answer is FCM's error body as far as it decides anything. Everything is empty for HTML or no body.
@@ -36,6 +34,7 @@ func parseAnswer(body []byte) answer {
 	var raw struct {
 		Error struct {
 			Status  string            `json:"status"`
+			Message string            `json:"message"`
 			Details []json.RawMessage `json:"details"`
 		} `json:"error"`
 	}
@@ -45,6 +44,9 @@ func parseAnswer(body []byte) answer {
 	a := answer{status: raw.Error.Status}
 	for _, detail := range raw.Error.Details {
 		a.add(detail)
+	}
+	if a.quota == "" {
+		a.quota = raw.Error.Message // prose for people, and better than nothing
 	}
 	return a
 }
@@ -109,7 +111,10 @@ func classify(a *attempt, started, now time.Time) pusher.Result {
 	r := classifyStatus(a.status, e, started)
 	r.Code = e.name(a.status)
 	if r.Outcome == pusher.OutcomeRetry {
-		r.RetryAfter = wait(a.header, a.status, now)
+		r.RetryAfter, r.FirstWait = pusher.RetryAfter(a.header, now), serverWait
+		if a.status == http.StatusTooManyRequests {
+			r.FirstWait = quotaWait
+		}
 	}
 	if a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "" {
 		r.Scope = pusher.ScopeProject // an overload that names its wait speaks to all of us
@@ -182,35 +187,21 @@ func (a *answer) blamesAddress() bool {
 	return true
 }
 
-// quotaScope tells one device's limit from the project's. An answer that names neither and carries no
-// FcmError comes from the front end and means everybody.
+// quotaScope tells a topic's and one device's limit from the project's. An answer that names none of them and carries
+// no FcmError comes from the front end and means everybody.
 func (a *answer) quotaScope() pusher.Scope {
 	quota := strings.ToLower(a.quota)
 	switch {
+	case strings.Contains(quota, "topic"):
+		return pusher.ScopeTopic
+	case strings.Contains(quota, "device"), strings.Contains(quota, "token"):
+		return pusher.ScopeDevice
 	case strings.Contains(quota, "project"):
 		return pusher.ScopeProject
-	case a.code == "QUOTA_EXCEEDED", strings.Contains(quota, "device"), strings.Contains(quota, "token"):
+	case a.code == "QUOTA_EXCEEDED":
 		return pusher.ScopeDevice
 	}
 	return pusher.ScopeProject
-}
-
-// wait reads Retry-After in seconds or as a date; without a usable one, what the documentation asks for.
-func wait(h http.Header, status int, now time.Time) time.Duration {
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	var asked time.Duration
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-		asked = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		asked = at.Sub(now)
-	}
-	if asked > 0 {
-		return min(asked, maxWait)
-	}
-	if status == http.StatusTooManyRequests {
-		return quotaWait
-	}
-	return serverWait
 }
 
 func classifyExchange(err error) pusher.Result {

@@ -29,7 +29,7 @@ func FuzzClassify(f *testing.F) {
 		h := http.Header{"Retry-After": {retryAfter}}
 		r := classify(&attempt{asked: true, status: status, header: h, body: []byte(body)}, now, now)
 		require.Regexp(t, safeCode, r.Code)
-		require.True(t, r.RetryAfter >= 0 && r.RetryAfter <= maxWait, "%v", r.RetryAfter)
+		require.True(t, r.RetryAfter >= 0 && r.RetryAfter <= pusher.LongestRetryAfter, "%v", r.RetryAfter)
 		require.False(t, r.Outcome == pusher.OutcomeAccepted && (status != 200 || r.ProviderID == ""))
 		require.False(t, r.Outcome == pusher.OutcomeAddressGone && status != 404 && status != 403)
 	})

@@ -24,7 +24,10 @@ func ProviderMessage(to pusher.Address, d *pusher.Delivery, now time.Time) *mess
 	keys := payload.Keys(d)
 	collapse := payload.CollapseID(n)
 	left := min(max(d.Deadline.Sub(now), 0), maxTTL)
-	ttl := left.Truncate(time.Second)
+	ttl, expiration := left.Truncate(time.Second), now.Add(left).Unix()
+	if n.NowOrNever {
+		ttl, expiration = 0, 0
+	}
 	android, apns := "normal", "5"
 	if d.HighPriority {
 		android, apns = "high", "10"
@@ -44,7 +47,7 @@ func ProviderMessage(to pusher.Address, d *pusher.Delivery, now time.Time) *mess
 		APNS: &messaging.APNSConfig{
 			Headers: map[string]string{
 				"apns-collapse-id": collapse,
-				"apns-expiration":  strconv.FormatInt(now.Add(left).Unix(), 10),
+				"apns-expiration":  strconv.FormatInt(expiration, 10),
 				"apns-priority":    apns,
 			},
 			Payload: &messaging.APNSPayload{Aps: &messaging.Aps{

@@ -2,6 +2,7 @@ package fcm_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"net"
@@ -92,13 +93,13 @@ func TestAnswers(t *testing.T) {
 	now := b.clock.now()
 	project := pusher.Result{Outcome: pusher.OutcomeMisconfigured, Scope: pusher.ScopeProject}
 	gone := pusher.Result{Outcome: pusher.OutcomeAddressGone, GoneSince: now}
-	retry := func(scope pusher.Scope, after time.Duration) pusher.Result {
-		return pusher.Result{Outcome: pusher.OutcomeRetry, Scope: scope, RetryAfter: after}
+	retry := func(scope pusher.Scope, first, after time.Duration) pusher.Result {
+		return pusher.Result{Outcome: pusher.OutcomeRetry, Scope: scope, FirstWait: first, RetryAfter: after}
 	}
 	rejected := pusher.Result{Outcome: pusher.OutcomeRejected}
 	quarantine := pusher.Result{Outcome: pusher.OutcomeRejected, Quarantine: true}
 	maybe := pusher.Result{Outcome: pusher.OutcomeRetry, MaybeReceived: true}
-	maybeLater := pusher.Result{Outcome: pusher.OutcomeRetry, MaybeReceived: true, RetryAfter: 10 * time.Second}
+	maybeLater := pusher.Result{Outcome: pusher.OutcomeRetry, MaybeReceived: true, FirstWait: 10 * time.Second}
 
 	for _, c := range []struct {
 		name   string
@@ -121,20 +122,22 @@ func TestAnswers(t *testing.T) {
 		{"unregistered", emulator.Outcome{Status: 404, Code: "UNREGISTERED"}, "UNREGISTERED", gone},
 		{"404 json", emulator.Outcome{Status: 404, Shape: emulator.Plain}, "NOT_FOUND", project},
 		{"404 html", emulator.Outcome{Status: 404, Shape: emulator.HTML}, "HTTP_404", project},
-		{"device quota", emulator.Outcome{Status: 429, Code: "QUOTA_EXCEEDED", Shape: emulator.Quota, Field: "device"}, "QUOTA_EXCEEDED", retry(pusher.ScopeDevice, time.Minute)},
-		{"device quota without FcmError", emulator.Outcome{Status: 429, Shape: emulator.Quota, Field: "device:x"}, "RESOURCE_EXHAUSTED", retry(pusher.ScopeDevice, time.Minute)},
-		{"quota, FcmError only, seconds", emulator.Outcome{Status: 429, Code: "QUOTA_EXCEEDED", RetryAfter: "7"}, "QUOTA_EXCEEDED", retry(pusher.ScopeDevice, 7*time.Second)},
-		{"quota of the project", emulator.Outcome{Status: 429, Code: "QUOTA_EXCEEDED", Shape: emulator.Quota, Field: "project:1"}, "QUOTA_EXCEEDED", retry(pusher.ScopeProject, time.Minute)},
-		{"project minute", emulator.Outcome{Status: 429, Shape: emulator.RateLimit, RetryAfter: "date:40s"}, "RATE_LIMIT_EXCEEDED", retry(pusher.ScopeProject, 40*time.Second)},
-		{"429 html", emulator.Outcome{Status: 429, Shape: emulator.HTML}, "HTTP_429", retry(pusher.ScopeProject, time.Minute)},
-		{"internal", emulator.Outcome{Status: 500, Code: "INTERNAL"}, "INTERNAL", retry(pusher.ScopeDelivery, 10*time.Second)},
-		{"unavailable", emulator.Outcome{Status: 503, Code: "UNAVAILABLE"}, "UNAVAILABLE", retry(pusher.ScopeDelivery, 10*time.Second)},
-		{"unavailable, date", emulator.Outcome{Status: 503, Code: "UNAVAILABLE", RetryAfter: "date:3m"}, "UNAVAILABLE", retry(pusher.ScopeProject, 3*time.Minute)},
-		{"retry after in the past", emulator.Outcome{Status: 500, Shape: emulator.Plain, RetryAfter: "date:-5m"}, "INTERNAL", retry(pusher.ScopeDelivery, 10*time.Second)},
-		{"retry after nonsense", emulator.Outcome{Status: 500, Shape: emulator.Plain, RetryAfter: "soon"}, "INTERNAL", retry(pusher.ScopeDelivery, 10*time.Second)},
-		{"unspecified 500", emulator.Outcome{Status: 500, Code: "UNSPECIFIED_ERROR"}, "UNSPECIFIED_ERROR", retry(pusher.ScopeDelivery, 10*time.Second)},
+		{"device quota", emulator.Outcome{Status: 429, Code: "QUOTA_EXCEEDED", Shape: emulator.Quota, Field: "device"}, "QUOTA_EXCEEDED", retry(pusher.ScopeDevice, time.Minute, 0)},
+		{"device quota without FcmError", emulator.Outcome{Status: 429, Shape: emulator.Quota, Field: "device:x"}, "RESOURCE_EXHAUSTED", retry(pusher.ScopeDevice, time.Minute, 0)},
+		{"quota, FcmError only, seconds", emulator.Outcome{Status: 429, Code: "QUOTA_EXCEEDED", RetryAfter: "7"}, "QUOTA_EXCEEDED", retry(pusher.ScopeDevice, time.Minute, 7*time.Second)},
+		{"quota of a topic", emulator.Outcome{Status: 429, Code: "QUOTA_EXCEEDED", Shape: emulator.Quota, Field: "topic:news"}, "QUOTA_EXCEEDED", retry(pusher.ScopeTopic, time.Minute, 0)},
+		{"quota that says nothing", emulator.Outcome{Status: 429, Shape: emulator.Plain}, "RESOURCE_EXHAUSTED", retry(pusher.ScopeProject, time.Minute, 0)},
+		{"quota of the project", emulator.Outcome{Status: 429, Code: "QUOTA_EXCEEDED", Shape: emulator.Quota, Field: "project:1"}, "QUOTA_EXCEEDED", retry(pusher.ScopeProject, time.Minute, 0)},
+		{"project minute", emulator.Outcome{Status: 429, Shape: emulator.RateLimit, RetryAfter: "date:40s"}, "RATE_LIMIT_EXCEEDED", retry(pusher.ScopeProject, time.Minute, 40*time.Second)},
+		{"429 html", emulator.Outcome{Status: 429, Shape: emulator.HTML}, "HTTP_429", retry(pusher.ScopeProject, time.Minute, 0)},
+		{"internal", emulator.Outcome{Status: 500, Code: "INTERNAL"}, "INTERNAL", retry(pusher.ScopeDelivery, 10*time.Second, 0)},
+		{"unavailable", emulator.Outcome{Status: 503, Code: "UNAVAILABLE"}, "UNAVAILABLE", retry(pusher.ScopeDelivery, 10*time.Second, 0)},
+		{"unavailable, date", emulator.Outcome{Status: 503, Code: "UNAVAILABLE", RetryAfter: "date:3m"}, "UNAVAILABLE", retry(pusher.ScopeProject, 10*time.Second, 3*time.Minute)},
+		{"retry after in the past", emulator.Outcome{Status: 500, Shape: emulator.Plain, RetryAfter: "date:-5m"}, "INTERNAL", retry(pusher.ScopeDelivery, 10*time.Second, 0)},
+		{"retry after nonsense", emulator.Outcome{Status: 500, Shape: emulator.Plain, RetryAfter: "soon"}, "INTERNAL", retry(pusher.ScopeDelivery, 10*time.Second, 0)},
+		{"unspecified 500", emulator.Outcome{Status: 500, Code: "UNSPECIFIED_ERROR"}, "UNSPECIFIED_ERROR", retry(pusher.ScopeDelivery, 10*time.Second, 0)},
 		{"unspecified 409", emulator.Outcome{Status: 409, Code: "UNSPECIFIED_ERROR"}, "UNSPECIFIED_ERROR", rejected},
-		{"503 without body", emulator.Outcome{Status: 503, Shape: emulator.Empty}, "HTTP_503", retry(pusher.ScopeDelivery, 10*time.Second)},
+		{"503 without body", emulator.Outcome{Status: 503, Shape: emulator.Empty}, "HTTP_503", retry(pusher.ScopeDelivery, 10*time.Second, 0)},
 		{"gateway", emulator.Outcome{Status: 502, Shape: emulator.HTML}, "HTTP_502", maybeLater},
 		{"gateway timeout", emulator.Outcome{Status: 504, Shape: emulator.HTML}, "HTTP_504", maybeLater},
 		{"a code that is none", emulator.Outcome{Status: 400, Code: "x y\n"}, "INVALID_ARGUMENT", rejected},
@@ -240,19 +243,39 @@ func TestNoAnswer(t *testing.T) {
 	require.Zero(t, b.fcm.Counts().Accepted, "nobody waited for it any more")
 }
 
+// timeUp is a context whose deadline passes when the test says so.
+type timeUp struct {
+	context.Context
+	passed chan struct{}
+}
+
+func (c timeUp) Done() <-chan struct{} { return c.passed }
+
+func (c timeUp) Err() error {
+	select {
+	case <-c.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestTimeoutMayHaveBeenReceived(t *testing.T) {
 	b := start(t)
 	require.NoError(t, b.sender.Verify(t.Context()))
 	require.NoError(t, b.fcm.SetDefault(emulator.Outcome{Delay: emulator.Duration(time.Hour)}))
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	r := b.sender.Send(ctx, address("a"), delivery(b.clock.now()))
+	ctx := timeUp{t.Context(), make(chan struct{})}
+	ended := make(chan pusher.Result, 1)
+	go func() { ended <- b.sender.Send(ctx, address("a"), delivery(b.clock.now())) }()
+	require.Eventually(t, func() bool { return b.fcm.Counts().Accepted == 1 }, time.Minute, time.Millisecond)
+	close(ctx.passed)
+	r := <-ended
 	require.Equal(t, pusher.Result{Outcome: pusher.OutcomeRetry, Code: "TIMEOUT", MaybeReceived: true}, r)
 	require.Equal(t, 1, b.fcm.Counts().Accepted)
 }
 
 func TestNobodyListens(t *testing.T) {
-	transport := fcm.NewTransport(1)
+	transport := fcm.NewPlainTransport(1)
 	transport.DisableKeepAlives = true // on a kept connection the request might have left
 	b := start(t, func(o *fcm.Options) { o.Transport = transport })
 	require.NoError(t, b.sender.Verify(t.Context()))
@@ -354,4 +377,39 @@ func TestGoogleIsWhereRequestsGoByDefault(t *testing.T) {
 		"POST https://oauth2.googleapis.com/token ",
 		"POST https://fcm.googleapis.com/v1/projects/wantgo-emulator/messages:send fire-admin-go/4.19.0",
 	}, asked)
+}
+
+// Over TLS requests share HTTP/2 connections: few of them, whatever the stream limit, and nothing is lost.
+func TestHTTP2(t *testing.T) {
+	const sends = 600
+	for _, streams := range []int{100, 20} {
+		server, err := emulator.NewFCM(emulator.FCMOptions{TLS: true, Streams: streams})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = server.Close() })
+		transport := fcm.NewTransport(128)
+		transport.TLSClientConfig = &tls.Config{RootCAs: server.CertPool()}
+		t.Cleanup(transport.CloseIdleConnections)
+		s, err := fcm.New(server.ServiceAccountJSON(), fcm.Options{Endpoint: server.URL(), Transport: transport, InFlight: semaphore.NewWeighted(128)})
+		require.NoError(t, err)
+		require.NoError(t, s.Verify(t.Context()))
+		var wait sync.WaitGroup
+		var lost atomic.Int32
+		for range sends {
+			wait.Go(func() {
+				if r := s.Send(t.Context(), address("a"), delivery(time.Now())); r.Outcome != pusher.OutcomeAccepted {
+					lost.Add(1)
+				}
+			})
+		}
+		wait.Wait()
+		n := server.Counts()
+		require.Zero(t, lost.Load())
+		require.Equal(t, sends, n.DistinctDeliveries)
+		require.Equal(t, sends, n.Requests)
+		require.Equal(t, n.Requests, n.HTTP2)
+		if streams >= 100 { // below, the library opens more, and still loses nothing
+			require.LessOrEqual(t, n.Connections, 2*transport.MaxConnsPerHost)
+		}
+		t.Logf("limit %d: %d connections", streams, n.Connections)
+	}
 }

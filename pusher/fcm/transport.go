@@ -14,9 +14,21 @@ import (
 	"github.com/wantgo/wantgo/pusher"
 )
 
-// NewTransport returns a transport fit for Google's front end and for an emulator: HTTP/2 where TLS offers
-// it, and enough kept connections for inFlight requests where it does not. Senders of one process share one.
+// fewestStreams is the stream limit of a connection that NewTransport reckons with; Google's front end allows more.
+const fewestStreams = 50
+
+// NewTransport returns a transport fit for Google's front end: HTTP/2, and no more connections than inFlight requests
+// need. (Left to itself the library opens one for each request that begins before the first connection is there.)
+// Senders of one process share one.
 func NewTransport(inFlight int) *http.Transport {
+	t := NewPlainTransport(inFlight)
+	t.MaxConnsPerHost = inFlight/fewestStreams + 4
+	return t
+}
+
+// NewPlainTransport returns a transport for an endpoint without TLS, such as an emulator: a connection carries one
+// request at a time there, so it keeps enough of them for inFlight requests.
+func NewPlainTransport(inFlight int) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ForceAttemptHTTP2 = true
 	t.MaxIdleConns = max(inFlight, 100)
@@ -81,7 +93,11 @@ func (w *wire) try(req *http.Request, a *attempt) {
 		WroteHeaders: func() { wrote.Store(true) },
 	})
 	out := req.Clone(ctx)
-	out.Body, out.ContentLength, out.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	// With GetBody the transport may send again what the server says it never looked at (a refused stream, one above
+	// GOAWAY's last), and nothing else: a POST whose fate is unknown stays ours.
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	out.Body, _ = out.GetBody()
+	out.ContentLength = int64(len(body))
 	out.Header.Set("Authorization", "Bearer "+a.bearer)
 	a.take(w.base.RoundTrip(out))
 	a.wrote = wrote.Load()

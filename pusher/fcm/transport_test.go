@@ -24,7 +24,7 @@ func answer(body string) *http.Response {
 func TestSuccessThatCannotBeRead(t *testing.T) {
 	b := start(t)
 	for _, body := range []string{"", "<html>", `{}`, `{"name":7}`} {
-		real := fcm.NewTransport(4)
+		real := fcm.NewPlainTransport(4)
 		s, err := fcm.New(b.fcm.ServiceAccountJSON(), fcm.Options{Endpoint: b.fcm.URL(), Now: b.clock.now,
 			Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
 				if r.URL.Path == "/token" {

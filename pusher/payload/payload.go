@@ -1,5 +1,5 @@
 // Package payload is what an app finds in a notification of ours, whatever the provider: the same keys,
-// with the same values, in FCM's data and at the top level of an APNs payload.
+// with the same values, in FCM's data, at the top level of an APNs payload and in the data of a web notification.
 //
 // It promises that every key begins with "wantgo_" (so that an app can tell ours from others'), that every
 // value is a string, that no key stands for a place, and that one notification always has the same

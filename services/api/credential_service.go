@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/services/brand"
@@ -14,12 +16,21 @@ type credentialService struct {
 	*Server
 }
 
-var providers = map[v1.PushAddress_Provider]pusher.Provider{v1.PushAddress_FCM: pusher.FCM, v1.PushAddress_APNS: pusher.APNs}
+var providers = map[v1.PushAddress_Provider]pusher.Provider{v1.PushAddress_FCM: pusher.FCM, v1.PushAddress_APNS: pusher.APNs,
+	v1.PushAddress_WEB_PUSH: pusher.WebPush}
 
-func credentialTo(c *brand.Credential) *v1.Credential {
+// credentialTo is a credential as it is told, with what its provider last said of it.
+func credentialTo(c *brand.Credential, state brand.CredentialState) *v1.Credential {
 	out := &v1.Credential{
 		Id: c.ID.String(), Provider: keyOf(providers, c.Provider), State: v1.Credential_ACTIVE, Fingerprint: c.Fingerprint,
 		ProjectId: c.ProjectID, KeyId: c.KeyID, TeamId: c.TeamID, Topic: c.Topic, UploadTime: stamp(c.UpdatedAt),
+	}
+	out.LastAcceptedTime = stamp(state.AcceptedAt)
+	if state.Refused() {
+		out.State, out.Detail = v1.Credential_REFUSED, state.RefusedCode
+	}
+	if c.Provider == pusher.WebPush {
+		out.VapidPublicKey, out.KeyId = c.KeyID, ""
 	}
 	if c.Provider == pusher.APNs {
 		out.Environment = v1.PushAddress_PRODUCTION
@@ -36,10 +47,14 @@ func credentialTo(c *brand.Credential) *v1.Credential {
 // credentialFrom checks an upload and gives its secret apart.
 func credentialFrom(r *v1.UploadCredentialRequest) (c brand.Credential, secret []byte, err error) {
 	names := fieldNames{prefix: "firebase.service_account_json", names: map[string]string{"service_account": ""}}
-	if r.GetFirebase() != nil {
+	switch {
+	case r.GetFirebase() != nil:
 		secret = r.GetFirebase().GetServiceAccountJson()
 		c, err = brand.CheckServiceAccount(secret)
-	} else {
+	case r.GetVapid() != nil:
+		names = fieldNames{prefix: "vapid."}
+		c, secret, err = brand.CheckVAPIDKey(r.GetVapid().GetPrivateKey(), r.GetVapid().GetSubject())
+	default:
 		a := r.GetApns()
 		secret = a.GetPrivateKey()
 		names = fieldNames{prefix: "apns.", names: map[string]string{"p8": "private_key"}}
@@ -72,7 +87,7 @@ func (s *credentialService) UploadCredential(ctx context.Context, r *v1.UploadCr
 			return nil, err
 		}
 	}
-	return &v1.UploadCredentialResponse{Credential: credentialTo(&fresh)}, nil
+	return &v1.UploadCredentialResponse{Credential: credentialTo(&fresh, brand.CredentialState{})}, nil
 }
 
 // replaced are the credentials that a new one takes the place of, marked so.
@@ -99,9 +114,15 @@ func (s *credentialService) ListCredentials(ctx context.Context, r *v1.ListCrede
 	if err != nil {
 		return nil, err
 	}
+	var states map[uuid.UUID]brand.CredentialState
+	if s.credentialStates != nil {
+		if states, err = s.credentialStates(ctx, callerOf(ctx).Brand); err != nil {
+			return nil, err
+		}
+	}
 	out := &v1.ListCredentialsResponse{NextPageToken: next}
 	for i := range list {
-		out.Credentials = append(out.Credentials, credentialTo(&list[i]))
+		out.Credentials = append(out.Credentials, credentialTo(&list[i], states[list[i].ID]))
 	}
 	return out, nil
 }

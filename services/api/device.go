@@ -36,8 +36,11 @@ func deviceTo(d *audience.Device) *v1.Device {
 // addressTo never says the value.
 func addressTo(a *pusher.Address, refused bool) *v1.PushAddress {
 	out := &v1.PushAddress{Provider: keyOf(providers, a.Provider), Kind: v1.PushAddress_TOKEN}
-	if a.Kind == kindFID {
+	switch a.Kind {
+	case kindFID:
 		out.Kind = v1.PushAddress_FID
+	case pusher.KindSubscription:
+		out.Kind = v1.PushAddress_SUBSCRIPTION
 	}
 	if a.Provider == pusher.APNs {
 		out.Environment = v1.PushAddress_PRODUCTION
@@ -51,8 +54,9 @@ func addressTo(a *pusher.Address, refused bool) *v1.PushAddress {
 	return out
 }
 
-// addressFrom reads an address that its provider can have given; nil for an empty value. No fault repeats the value.
-func addressFrom(g *v1.PushAddress, now time.Time) (*pusher.Address, error) {
+// addressFrom reads an address that its provider can have given; nil for an empty value. No fault repeats the value. A
+// subscription must lead to one of services.
+func addressFrom(g *v1.PushAddress, now time.Time, services pusher.PushServices) (*pusher.Address, error) {
 	if g.GetValue() == "" {
 		return nil, nil
 	}
@@ -64,8 +68,11 @@ func addressFrom(g *v1.PushAddress, now time.Time) (*pusher.Address, error) {
 	switch g.GetProvider() {
 	case v1.PushAddress_FCM:
 		a.Kind = kindToken
-		if g.GetKind() == v1.PushAddress_FID {
+		switch g.GetKind() {
+		case v1.PushAddress_FID:
 			a.Kind = kindFID
+		case v1.PushAddress_SUBSCRIPTION:
+			bad("kind", "Firebase gives tokens and installation ids only")
 		}
 		if !printable(g.GetValue()) {
 			bad("value", "has characters that no FCM registration has")
@@ -78,8 +85,19 @@ func addressFrom(g *v1.PushAddress, now time.Time) (*pusher.Address, error) {
 		if g.GetEnvironment() == v1.PushAddress_ENVIRONMENT_UNSPECIFIED {
 			bad("environment", "missing: which of Apple's two services?")
 		}
-		if g.GetKind() == v1.PushAddress_FID {
+		if g.GetKind() == v1.PushAddress_FID || g.GetKind() == v1.PushAddress_SUBSCRIPTION {
 			bad("kind", "APNs gives tokens only")
+		}
+	case v1.PushAddress_WEB_PUSH:
+		a.Kind = pusher.KindSubscription
+		subscription, err := pusher.ParseSubscription(g.GetValue())
+		if err != nil {
+			bad("value", err.Error())
+		} else if !services.Allow(subscription) {
+			bad("value", "endpoint: not one of the push services that this server sends to")
+		}
+		if g.GetKind() == v1.PushAddress_TOKEN || g.GetKind() == v1.PushAddress_FID {
+			bad("kind", "web push gives subscriptions only")
 		}
 	default:
 		bad("provider", "missing")

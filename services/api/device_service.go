@@ -89,7 +89,7 @@ func (s *deviceService) UpdatePushAddress(ctx context.Context, r *v1.UpdatePushA
 	if err != nil {
 		return nil, err
 	}
-	address, err := addressFrom(r.GetPushAddress(), s.engine.Now())
+	address, err := addressFrom(r.GetPushAddress(), s.engine.Now(), s.pushServices)
 	if err != nil {
 		return nil, err
 	}

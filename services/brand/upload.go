@@ -1,11 +1,13 @@
 package brand
 
 import (
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
@@ -14,6 +16,7 @@ import (
 	"net/mail"
 	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/wantgo/wantgo/pusher"
 )
@@ -136,4 +139,56 @@ func checkP256(text []byte) error {
 		return errors.New("not an EC key on P-256")
 	}
 	return nil
+}
+
+// CheckVAPIDKey checks a key pair for web push by its private key, 32 bytes in base64url or PEM, and returns the facts
+// beside its secret and the secret itself. The subject is whom a push service may write to.
+func CheckVAPIDKey(privateKey, subject string) (c Credential, secret []byte, err error) {
+	var vs Violations
+	private, err := vapidKey(privateKey)
+	if err != nil {
+		vs.Add("private_key", err.Error())
+	}
+	vs.Check(contact(subject), "subject", "must be mailto:address or an https address")
+	if err := vs.Err(); err != nil {
+		return Credential{}, nil, err
+	}
+	secret, err = json.Marshal(map[string]string{
+		"private_key": base64.RawURLEncoding.EncodeToString(private.Bytes()), "subject": subject,
+	})
+	public := base64.RawURLEncoding.EncodeToString(private.PublicKey().Bytes())
+	return Credential{Provider: pusher.WebPush, KeyID: public, Fingerprint: Fingerprint(secret)}, secret, err
+}
+
+func vapidKey(text string) (*ecdh.PrivateKey, error) {
+	if block, _ := pem.Decode([]byte(text)); block != nil {
+		var pair *ecdsa.PrivateKey
+		if parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+			pair, _ = parsed.(*ecdsa.PrivateKey)
+		} else if parsed, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
+			pair = parsed
+		}
+		if pair == nil || pair.Curve != elliptic.P256() {
+			return nil, errors.New("PEM without an EC private key on P-256")
+		}
+		return pair.ECDH()
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(text), "="))
+	if err != nil {
+		return nil, errors.New("neither base64url nor PEM")
+	}
+	private, err := ecdh.P256().NewPrivateKey(raw)
+	if err != nil {
+		return nil, errors.New("not a private key on P-256")
+	}
+	return private, nil
+}
+
+func contact(text string) bool {
+	if address, ok := strings.CutPrefix(text, "mailto:"); ok {
+		parsed, err := mail.ParseAddress(address)
+		return err == nil && parsed.Address == address
+	}
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
 }

@@ -101,8 +101,11 @@ type Credential struct {
 	UploadTime  *timestamppb.Timestamp  `protobuf:"bytes,11,opt,name=upload_time,json=uploadTime,proto3" json:"upload_time,omitempty"`
 	// When the provider last accepted something under it, within a minute.
 	LastAcceptedTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_accepted_time,json=lastAcceptedTime,proto3" json:"last_accepted_time,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Web push: the public key, in base64url. A web app gives it to subscribe() as applicationServerKey. Subscriptions made
+	// with another one are refused by push services.
+	VapidPublicKey string `protobuf:"bytes,13,opt,name=vapid_public_key,json=vapidPublicKey,proto3" json:"vapid_public_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Credential) Reset() {
@@ -217,6 +220,13 @@ func (x *Credential) GetLastAcceptedTime() *timestamppb.Timestamp {
 		return x.LastAcceptedTime
 	}
 	return nil
+}
+
+func (x *Credential) GetVapidPublicKey() string {
+	if x != nil {
+		return x.VapidPublicKey
+	}
+	return ""
 }
 
 // A Firebase service account.
@@ -346,11 +356,66 @@ func (x *ApnsKey) GetEnvironment() PushAddress_Environment {
 	return PushAddress_ENVIRONMENT_UNSPECIFIED
 }
 
+// A key pair for web push (VAPID, RFC 8292).
+type VapidKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The private key: 32 bytes in base64url, as tools for web push make it, or PEM with PKCS #8 or SEC 1, EC P-256.
+	PrivateKey string `protobuf:"bytes,1,opt,name=private_key,json=privateKey,proto3" json:"private_key,omitempty"`
+	// Whom a push service may write to: mailto:address or an https address.
+	Subject       string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VapidKey) Reset() {
+	*x = VapidKey{}
+	mi := &file_wantgo_v1_credential_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VapidKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VapidKey) ProtoMessage() {}
+
+func (x *VapidKey) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_credential_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VapidKey.ProtoReflect.Descriptor instead.
+func (*VapidKey) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_credential_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *VapidKey) GetPrivateKey() string {
+	if x != nil {
+		return x.PrivateKey
+	}
+	return ""
+}
+
+func (x *VapidKey) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
 var File_wantgo_v1_credential_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_credential_proto_rawDesc = "" +
 	"\n" +
-	"\x1awantgo/v1/credential.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/device.proto\"\xbf\x04\n" +
+	"\x1awantgo/v1/credential.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/device.proto\"\xe9\x04\n" +
 	"\n" +
 	"Credential\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12;\n" +
@@ -367,7 +432,8 @@ const file_wantgo_v1_credential_proto_rawDesc = "" +
 	" \x01(\x0e2\".wantgo.v1.PushAddress.EnvironmentR\venvironment\x12;\n" +
 	"\vupload_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"uploadTime\x12H\n" +
-	"\x12last_accepted_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x10lastAcceptedTime\"E\n" +
+	"\x12last_accepted_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x10lastAcceptedTime\x12(\n" +
+	"\x10vapid_public_key\x18\r \x01(\tR\x0evapidPublicKey\"E\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -385,7 +451,13 @@ const file_wantgo_v1_credential_proto_rawDesc = "" +
 	"\x05topic\x18\x04 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x05topic\x12P\n" +
 	"\venvironment\x18\x05 \x01(\x0e2\".wantgo.v1.PushAddress.EnvironmentB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\venvironmentB3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\venvironment\"]\n" +
+	"\bVapidKey\x12+\n" +
+	"\vprivate_key\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\n" +
+	"privateKey\x12$\n" +
+	"\asubject\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\asubjectB3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
 
 var (
 	file_wantgo_v1_credential_proto_rawDescOnce sync.Once
@@ -400,23 +472,24 @@ func file_wantgo_v1_credential_proto_rawDescGZIP() []byte {
 }
 
 var file_wantgo_v1_credential_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wantgo_v1_credential_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_wantgo_v1_credential_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_wantgo_v1_credential_proto_goTypes = []any{
 	(Credential_State)(0),         // 0: wantgo.v1.Credential.State
 	(*Credential)(nil),            // 1: wantgo.v1.Credential
 	(*FirebaseKey)(nil),           // 2: wantgo.v1.FirebaseKey
 	(*ApnsKey)(nil),               // 3: wantgo.v1.ApnsKey
-	(PushAddress_Provider)(0),     // 4: wantgo.v1.PushAddress.Provider
-	(PushAddress_Environment)(0),  // 5: wantgo.v1.PushAddress.Environment
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*VapidKey)(nil),              // 4: wantgo.v1.VapidKey
+	(PushAddress_Provider)(0),     // 5: wantgo.v1.PushAddress.Provider
+	(PushAddress_Environment)(0),  // 6: wantgo.v1.PushAddress.Environment
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_wantgo_v1_credential_proto_depIdxs = []int32{
-	4, // 0: wantgo.v1.Credential.provider:type_name -> wantgo.v1.PushAddress.Provider
+	5, // 0: wantgo.v1.Credential.provider:type_name -> wantgo.v1.PushAddress.Provider
 	0, // 1: wantgo.v1.Credential.state:type_name -> wantgo.v1.Credential.State
-	5, // 2: wantgo.v1.Credential.environment:type_name -> wantgo.v1.PushAddress.Environment
-	6, // 3: wantgo.v1.Credential.upload_time:type_name -> google.protobuf.Timestamp
-	6, // 4: wantgo.v1.Credential.last_accepted_time:type_name -> google.protobuf.Timestamp
-	5, // 5: wantgo.v1.ApnsKey.environment:type_name -> wantgo.v1.PushAddress.Environment
+	6, // 2: wantgo.v1.Credential.environment:type_name -> wantgo.v1.PushAddress.Environment
+	7, // 3: wantgo.v1.Credential.upload_time:type_name -> google.protobuf.Timestamp
+	7, // 4: wantgo.v1.Credential.last_accepted_time:type_name -> google.protobuf.Timestamp
+	6, // 5: wantgo.v1.ApnsKey.environment:type_name -> wantgo.v1.PushAddress.Environment
 	6, // [6:6] is the sub-list for method output_type
 	6, // [6:6] is the sub-list for method input_type
 	6, // [6:6] is the sub-list for extension type_name
@@ -436,7 +509,7 @@ func file_wantgo_v1_credential_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_v1_credential_proto_rawDesc), len(file_wantgo_v1_credential_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -30,6 +30,7 @@ type UploadCredentialRequest struct {
 	//
 	//	*UploadCredentialRequest_Firebase
 	//	*UploadCredentialRequest_Apns
+	//	*UploadCredentialRequest_Vapid
 	Credential isUploadCredentialRequest_Credential `protobuf_oneof:"credential"`
 	// Only check.
 	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
@@ -99,6 +100,15 @@ func (x *UploadCredentialRequest) GetApns() *ApnsKey {
 	return nil
 }
 
+func (x *UploadCredentialRequest) GetVapid() *VapidKey {
+	if x != nil {
+		if x, ok := x.Credential.(*UploadCredentialRequest_Vapid); ok {
+			return x.Vapid
+		}
+	}
+	return nil
+}
+
 func (x *UploadCredentialRequest) GetValidateOnly() bool {
 	if x != nil {
 		return x.ValidateOnly
@@ -118,9 +128,15 @@ type UploadCredentialRequest_Apns struct {
 	Apns *ApnsKey `protobuf:"bytes,3,opt,name=apns,proto3,oneof"`
 }
 
+type UploadCredentialRequest_Vapid struct {
+	Vapid *VapidKey `protobuf:"bytes,5,opt,name=vapid,proto3,oneof"`
+}
+
 func (*UploadCredentialRequest_Firebase) isUploadCredentialRequest_Credential() {}
 
 func (*UploadCredentialRequest_Apns) isUploadCredentialRequest_Credential() {}
+
+func (*UploadCredentialRequest_Vapid) isUploadCredentialRequest_Credential() {}
 
 type UploadCredentialResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -365,12 +381,13 @@ var File_wantgo_v1_credential_service_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_credential_service_proto_rawDesc = "" +
 	"\n" +
-	"\"wantgo/v1/credential_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16wantgo/v1/access.proto\x1a\x1awantgo/v1/credential.proto\"\xdc\x01\n" +
+	"\"wantgo/v1/credential_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16wantgo/v1/access.proto\x1a\x1awantgo/v1/credential.proto\"\x89\x02\n" +
 	"\x17UploadCredentialRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x124\n" +
 	"\bfirebase\x18\x02 \x01(\v2\x16.wantgo.v1.FirebaseKeyH\x00R\bfirebase\x12(\n" +
-	"\x04apns\x18\x03 \x01(\v2\x12.wantgo.v1.ApnsKeyH\x00R\x04apns\x12#\n" +
+	"\x04apns\x18\x03 \x01(\v2\x12.wantgo.v1.ApnsKeyH\x00R\x04apns\x12+\n" +
+	"\x05vapid\x18\x05 \x01(\v2\x13.wantgo.v1.VapidKeyH\x00R\x05vapid\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnlyB\x13\n" +
 	"\n" +
 	"credential\x12\x05\xbaH\x02\b\x01\"Q\n" +
@@ -420,24 +437,26 @@ var file_wantgo_v1_credential_service_proto_goTypes = []any{
 	(*DeleteCredentialResponse)(nil), // 5: wantgo.v1.DeleteCredentialResponse
 	(*FirebaseKey)(nil),              // 6: wantgo.v1.FirebaseKey
 	(*ApnsKey)(nil),                  // 7: wantgo.v1.ApnsKey
-	(*Credential)(nil),               // 8: wantgo.v1.Credential
+	(*VapidKey)(nil),                 // 8: wantgo.v1.VapidKey
+	(*Credential)(nil),               // 9: wantgo.v1.Credential
 }
 var file_wantgo_v1_credential_service_proto_depIdxs = []int32{
 	6, // 0: wantgo.v1.UploadCredentialRequest.firebase:type_name -> wantgo.v1.FirebaseKey
 	7, // 1: wantgo.v1.UploadCredentialRequest.apns:type_name -> wantgo.v1.ApnsKey
-	8, // 2: wantgo.v1.UploadCredentialResponse.credential:type_name -> wantgo.v1.Credential
-	8, // 3: wantgo.v1.ListCredentialsResponse.credentials:type_name -> wantgo.v1.Credential
-	0, // 4: wantgo.v1.CredentialService.UploadCredential:input_type -> wantgo.v1.UploadCredentialRequest
-	2, // 5: wantgo.v1.CredentialService.ListCredentials:input_type -> wantgo.v1.ListCredentialsRequest
-	4, // 6: wantgo.v1.CredentialService.DeleteCredential:input_type -> wantgo.v1.DeleteCredentialRequest
-	1, // 7: wantgo.v1.CredentialService.UploadCredential:output_type -> wantgo.v1.UploadCredentialResponse
-	3, // 8: wantgo.v1.CredentialService.ListCredentials:output_type -> wantgo.v1.ListCredentialsResponse
-	5, // 9: wantgo.v1.CredentialService.DeleteCredential:output_type -> wantgo.v1.DeleteCredentialResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	8, // 2: wantgo.v1.UploadCredentialRequest.vapid:type_name -> wantgo.v1.VapidKey
+	9, // 3: wantgo.v1.UploadCredentialResponse.credential:type_name -> wantgo.v1.Credential
+	9, // 4: wantgo.v1.ListCredentialsResponse.credentials:type_name -> wantgo.v1.Credential
+	0, // 5: wantgo.v1.CredentialService.UploadCredential:input_type -> wantgo.v1.UploadCredentialRequest
+	2, // 6: wantgo.v1.CredentialService.ListCredentials:input_type -> wantgo.v1.ListCredentialsRequest
+	4, // 7: wantgo.v1.CredentialService.DeleteCredential:input_type -> wantgo.v1.DeleteCredentialRequest
+	1, // 8: wantgo.v1.CredentialService.UploadCredential:output_type -> wantgo.v1.UploadCredentialResponse
+	3, // 9: wantgo.v1.CredentialService.ListCredentials:output_type -> wantgo.v1.ListCredentialsResponse
+	5, // 10: wantgo.v1.CredentialService.DeleteCredential:output_type -> wantgo.v1.DeleteCredentialResponse
+	8, // [8:11] is the sub-list for method output_type
+	5, // [5:8] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_credential_service_proto_init() }
@@ -450,6 +469,7 @@ func file_wantgo_v1_credential_service_proto_init() {
 	file_wantgo_v1_credential_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*UploadCredentialRequest_Firebase)(nil),
 		(*UploadCredentialRequest_Apns)(nil),
+		(*UploadCredentialRequest_Vapid)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

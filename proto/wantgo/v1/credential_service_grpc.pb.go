@@ -30,8 +30,8 @@ const (
 //
 // The brand's credentials at push providers. A new one is used by every node within two seconds, without a restart.
 type CredentialServiceClient interface {
-	// Checks the credential and seals it. It takes the place of one for the same Firebase project, or the same APNs
-	// topic and environment.
+	// Checks the credential and seals it. It takes the place of one for the same Firebase project, the same APNs topic and
+	// environment, or of another key for web push.
 	UploadCredential(ctx context.Context, in *UploadCredentialRequest, opts ...grpc.CallOption) (*UploadCredentialResponse, error)
 	// Never with the secret parts.
 	ListCredentials(ctx context.Context, in *ListCredentialsRequest, opts ...grpc.CallOption) (*ListCredentialsResponse, error)
@@ -82,8 +82,8 @@ func (c *credentialServiceClient) DeleteCredential(ctx context.Context, in *Dele
 //
 // The brand's credentials at push providers. A new one is used by every node within two seconds, without a restart.
 type CredentialServiceServer interface {
-	// Checks the credential and seals it. It takes the place of one for the same Firebase project, or the same APNs
-	// topic and environment.
+	// Checks the credential and seals it. It takes the place of one for the same Firebase project, the same APNs topic and
+	// environment, or of another key for web push.
 	UploadCredential(context.Context, *UploadCredentialRequest) (*UploadCredentialResponse, error)
 	// Never with the secret parts.
 	ListCredentials(context.Context, *ListCredentialsRequest) (*ListCredentialsResponse, error)

@@ -85,6 +85,8 @@ const (
 	PushAddress_PROVIDER_UNSPECIFIED PushAddress_Provider = 0
 	PushAddress_FCM                  PushAddress_Provider = 1
 	PushAddress_APNS                 PushAddress_Provider = 2
+	// A browser, through the push service of its maker (RFC 8030).
+	PushAddress_WEB_PUSH PushAddress_Provider = 3
 )
 
 // Enum value maps for PushAddress_Provider.
@@ -93,11 +95,13 @@ var (
 		0: "PROVIDER_UNSPECIFIED",
 		1: "FCM",
 		2: "APNS",
+		3: "WEB_PUSH",
 	}
 	PushAddress_Provider_value = map[string]int32{
 		"PROVIDER_UNSPECIFIED": 0,
 		"FCM":                  1,
 		"APNS":                 2,
+		"WEB_PUSH":             3,
 	}
 )
 
@@ -137,6 +141,8 @@ const (
 	PushAddress_TOKEN PushAddress_Kind = 1
 	// Firebase installation id.
 	PushAddress_FID PushAddress_Kind = 2
+	// Web push: the browser's PushSubscription as JSON (PushSubscription.toJSON()).
+	PushAddress_SUBSCRIPTION PushAddress_Kind = 3
 )
 
 // Enum value maps for PushAddress_Kind.
@@ -145,11 +151,13 @@ var (
 		0: "KIND_UNSPECIFIED",
 		1: "TOKEN",
 		2: "FID",
+		3: "SUBSCRIPTION",
 	}
 	PushAddress_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"TOKEN":            1,
 		"FID":              2,
+		"SUBSCRIPTION":     3,
 	}
 )
 
@@ -846,7 +854,7 @@ const file_wantgo_v1_device_proto_rawDesc = "" +
 	"\x03IOS\x10\x02\x12\a\n" +
 	"\x03WEB\x10\x03\x12\n" +
 	"\n" +
-	"\x06SERVER\x10\x04\"\xe3\x04\n" +
+	"\x06SERVER\x10\x04\"\x83\x05\n" +
 	"\vPushAddress\x12E\n" +
 	"\bprovider\x18\x01 \x01(\x0e2\x1f.wantgo.v1.PushAddress.ProviderB\b\xbaH\x05\x82\x01\x02\x10\x01R\bprovider\x129\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1b.wantgo.v1.PushAddress.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12\x1e\n" +
@@ -854,15 +862,17 @@ const file_wantgo_v1_device_proto_rawDesc = "" +
 	"\venvironment\x18\x04 \x01(\x0e2\".wantgo.v1.PushAddress.EnvironmentB\b\xbaH\x05\x82\x01\x02\x10\x01R\venvironment\x12K\n" +
 	"\n" +
 	"permission\x18\x05 \x01(\x0e2!.wantgo.v1.PushAddress.PermissionB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
-	"permission\"7\n" +
+	"permission\"E\n" +
 	"\bProvider\x12\x18\n" +
 	"\x14PROVIDER_UNSPECIFIED\x10\x00\x12\a\n" +
 	"\x03FCM\x10\x01\x12\b\n" +
-	"\x04APNS\x10\x02\"0\n" +
+	"\x04APNS\x10\x02\x12\f\n" +
+	"\bWEB_PUSH\x10\x03\"B\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05TOKEN\x10\x01\x12\a\n" +
-	"\x03FID\x10\x02\"G\n" +
+	"\x03FID\x10\x02\x12\x10\n" +
+	"\fSUBSCRIPTION\x10\x03\"G\n" +
 	"\vEnvironment\x12\x1b\n" +
 	"\x17ENVIRONMENT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +

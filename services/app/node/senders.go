@@ -2,9 +2,11 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,10 +17,11 @@ import (
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/pusher/apns"
 	"github.com/wantgo/wantgo/pusher/fcm"
+	"github.com/wantgo/wantgo/pusher/webpush"
 	"github.com/wantgo/wantgo/services/brand"
 )
 
-// mostInFlight bounds requests to FCM under way in this process, over all brands.
+// mostInFlight bounds requests to FCM and to browsers' push services under way in this process, over all brands.
 const mostInFlight = 1024
 
 // retireAfter is how long a replaced credential's sender is kept for the attempts that began with it.
@@ -37,7 +40,10 @@ type senders struct {
 	roots     *x509.CertPool
 	now       func() time.Time
 	log       *slog.Logger
-	transport http.RoundTripper
+	transport http.RoundTripper // FCM's
+	browsers  http.RoundTripper // web push
+	tokens    *apns.Tokens
+	notes     *credentialNotes
 	inFlight  *semaphore.Weighted
 	vault     atomic.Pointer[vault]
 
@@ -54,9 +60,26 @@ type made struct {
 
 func newSenders(p Providers, roots *x509.CertPool, now func() time.Time, log *slog.Logger) *senders {
 	return &senders{
-		providers: p, roots: roots, now: now, log: log, transport: fcm.NewTransport(mostInFlight),
+		providers: p, roots: roots, now: now, log: log, transport: fcmTransport(p, roots), tokens: apns.NewTokens(nil, now),
+		browsers: webpush.NewTransport(p.pushServices(), roots), notes: &credentialNotes{now: now, log: log, last: map[uuid.UUID]note{}},
 		inFlight: semaphore.NewWeighted(mostInFlight), made: map[uuid.UUID]made{},
 	}
+}
+
+func fcmTransport(p Providers, roots *x509.CertPool) http.RoundTripper {
+	if strings.HasPrefix(p.FCMEndpoint, "http:") {
+		return fcm.NewPlainTransport(mostInFlight)
+	}
+	t := fcm.NewTransport(mostInFlight)
+	if p.FCMEndpoint != "" && roots != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return t
+}
+
+// share keeps provider tokens and the states of credentials where every node sees them.
+func (s *senders) share(tokens pusher.TokenStore, states stateKeeper) {
+	s.tokens, s.notes.keeper = apns.NewTokens(tokens, s.now), states
 }
 
 // follow says where credentials come from. Until then every attempt is misconfigured.
@@ -79,7 +102,9 @@ func (b brandSender) Send(ctx context.Context, to pusher.Address, d *pusher.Deli
 	if credential == nil {
 		return misconfigured("CREDENTIAL_MISSING")
 	}
-	return b.sender(credential).Send(ctx, to, d)
+	r := b.sender(credential).Send(ctx, to, d)
+	b.notes.take(b.brand, credential.ID, r)
+	return r
 }
 
 // choose finds the credential for an address: of the provider, for APNs of the address's app and environment where
@@ -144,11 +169,20 @@ func (s *senders) make(c *brand.Credential) made {
 		return made{version: c.Version, sender: sender}
 	case pusher.APNs:
 		sender, err := apns.New(secret, c.KeyID, c.TeamID, c.Topic, apns.Options{
-			Endpoint: s.providers.APNsEndpoint, RootCAs: s.roots, Sandbox: c.Sandbox, Now: s.now})
+			Endpoint: s.providers.APNsEndpoint, SandboxEndpoint: s.providers.APNsSandboxEndpoint, RootCAs: s.roots,
+			Sandbox: c.Sandbox, Tokens: s.tokens, Now: s.now})
 		if err != nil {
 			return broken(err)
 		}
 		return made{c.Version, sender, sender.Close}
+	}
+	if c.Provider == pusher.WebPush {
+		sender, err := webpush.New(secret, webpush.Options{
+			Services: s.providers.pushServices(), Transport: s.browsers, InFlight: s.inFlight, Now: s.now})
+		if err != nil {
+			return broken(err)
+		}
+		return made{version: c.Version, sender: sender}
 	}
 	return made{version: c.Version, sender: refusing("PROVIDER_UNKNOWN")}
 }
@@ -162,6 +196,7 @@ func (s *senders) close() {
 			m.close()
 		}
 	}
+	s.notes.close()
 }
 
 // refusing is a sender that cannot: its code says why.

@@ -655,6 +655,8 @@ type Token struct {
 	Carried []byte `protobuf:"bytes,5,opt,name=carried,proto3" json:"carried,omitempty"`
 	// Revision of the device's stays when it was sealed. Evidence about other stays than the row's is not taken.
 	StaysRevision uint32 `protobuf:"varint,6,opt,name=stays_revision,json=staysRevision,proto3" json:"stays_revision,omitempty"`
+	// What was added to the phone's times when it was sealed. Absent: the phone did not tell its clock.
+	CorrectionMs  *int64 `protobuf:"varint,7,opt,name=correction_ms,json=correctionMs,proto3,oneof" json:"correction_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -731,6 +733,13 @@ func (x *Token) GetStaysRevision() uint32 {
 	return 0
 }
 
+func (x *Token) GetCorrectionMs() int64 {
+	if x != nil && x.CorrectionMs != nil {
+		return *x.CorrectionMs
+	}
+	return 0
+}
+
 var File_wantgo_state_v1_state_proto protoreflect.FileDescriptor
 
 const file_wantgo_state_v1_state_proto_rawDesc = "" +
@@ -792,7 +801,7 @@ const file_wantgo_state_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"OfferCount\x12\x19\n" +
 	"\boffer_id\x18\x01 \x01(\fR\aofferId\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count\"\xb6\x01\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\xf2\x01\n" +
 	"\x05Token\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\fR\bdeviceId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x14\n" +
@@ -800,7 +809,9 @@ const file_wantgo_state_v1_state_proto_rawDesc = "" +
 	"\vobserved_ms\x18\x04 \x01(\x03R\n" +
 	"observedMs\x12\x18\n" +
 	"\acarried\x18\x05 \x01(\fR\acarried\x12%\n" +
-	"\x0estays_revision\x18\x06 \x01(\rR\rstaysRevisionB8Z6github.com/wantgo/wantgo/proto/wantgo/state/v1;statev1b\x06proto3"
+	"\x0estays_revision\x18\x06 \x01(\rR\rstaysRevision\x12(\n" +
+	"\rcorrection_ms\x18\a \x01(\x03H\x00R\fcorrectionMs\x88\x01\x01B\x10\n" +
+	"\x0e_correction_msB8Z6github.com/wantgo/wantgo/proto/wantgo/state/v1;statev1b\x06proto3"
 
 var (
 	file_wantgo_state_v1_state_proto_rawDescOnce sync.Once
@@ -844,6 +855,7 @@ func file_wantgo_state_v1_state_proto_init() {
 	if File_wantgo_state_v1_state_proto != nil {
 		return
 	}
+	file_wantgo_state_v1_state_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
