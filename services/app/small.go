@@ -18,6 +18,9 @@ import (
 type emulatorCommand struct {
 	FCM     string `name:"fcm" help:"Where the emulated Firebase Cloud Messaging answers." default:"127.0.0.1:8090"`
 	APNs    string `name:"apns" help:"Where the emulated Apple push service answers." default:"127.0.0.1:8091"`
+	Sandbox string `name:"apns-sandbox" help:"Where the emulated development environment of Apple's answers." default:"127.0.0.1:8093"`
+	WebPush string `name:"web-push" help:"Where the emulated push service of a browser's maker answers." default:"127.0.0.1:8094"`
+	FCMTLS  bool   `name:"fcm-tls" help:"Have the emulated Firebase speak HTTPS, and so HTTP/2."`
 	Control string `help:"Where it is told how to answer, and tells what it accepted." default:"127.0.0.1:8092"`
 	Dir     string `help:"Gets the credentials to upload (firebase.json, apns.p8), ca.pem and emulator.json. What is there is kept." type:"path" default:"wantgo-emulator"`
 	Script  string `help:"JSON file that says how addresses are answered. Default: everything is accepted." type:"path" placeholder:"FILE"`
@@ -27,7 +30,8 @@ type emulatorCommand struct {
 // Run serves until it is told to stop.
 func (c *emulatorCommand) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
 	return emulator.Run(ctx, emulator.Config{
-		FCMAddr: c.FCM, APNsAddr: c.APNs, ControlAddr: c.Control, Dir: c.Dir, Script: c.Script,
+		FCMAddr: c.FCM, APNsAddr: c.APNs, SandboxAddr: c.Sandbox, WebPushAddr: c.WebPush,
+		FCMTLS: c.FCMTLS, ControlAddr: c.Control, Dir: c.Dir, Script: c.Script,
 		Ready: func(a emulator.Addresses) { c.print(out, a) },
 	}, log)
 }
@@ -39,18 +43,21 @@ func (c *emulatorCommand) print(out io.Writer, a emulator.Addresses) {
 	}
 	fmt.Fprintf(out, `Emulators are ready. Start a server that talks to them:
 
-  wantgo serve --fcm-endpoint %s --apns-endpoint %s --apns-ca %s
+  wantgo serve --fcm-endpoint %s --apns-endpoint %s --apns-sandbox-endpoint %s --web-push-services %s --apns-ca %s
 
   upload     %s   (Firebase)
              %s   (Apple: key id %s, team id %s, topic %s)
+             %s   (web push)
   accepted   curl %s/accepted
   stall      curl -X POST %s/control/stall   (and release)
-`, a.FCMEndpoint, a.APNsEndpoint, a.CA, a.ServiceAccount, a.P8, a.APNsKeyID, a.APNsTeamID, a.APNsTopic, a.Control, a.Control)
+`, a.FCMEndpoint, a.APNsEndpoint, a.APNsSandbox, a.WebPush, a.CA, a.ServiceAccount, a.P8, a.APNsKeyID, a.APNsTeamID, a.APNsTopic,
+		a.VAPID, a.Control, a.Control)
 }
 
 type migrateCommand struct {
 	Storage `embed:""`
 	Status  bool `help:"Only tell which steps were taken."`
+	Citus   bool `help:"Also spread the tables over the workers of a Citus cluster whose coordinator the database URL names: what is about a person by the person, the catalogue on every node. Stop every node first. Can be run again."`
 	JSON    bool `name:"json" help:"Print one JSON object."`
 }
 
@@ -78,7 +85,16 @@ func (c *migrateCommand) Run(ctx context.Context, out io.Writer, log *slog.Logge
 	if all == nil {
 		return err
 	}
-	return errors.Join(err, c.print(out, taken, all))
+	placed, fault := c.distribute(ctx, url)
+	return errors.Join(err, c.print(out, taken, all, placed), fault)
+}
+
+// distribute spreads the tables over a cluster if that was asked for.
+func (c *migrateCommand) distribute(ctx context.Context, url string) ([]postgres.Placed, error) {
+	if !c.Citus || c.Status {
+		return nil, nil
+	}
+	return postgres.Distribute(ctx, url)
 }
 
 // database is where migrations go; the embedded server is started for them when no database was given.
@@ -97,7 +113,7 @@ func (c *migrateCommand) database(ctx context.Context, s *settings, log *slog.Lo
 	return server.URL(), func() error { return server.Stop(context.WithoutCancel(ctx)) }, nil
 }
 
-func (c *migrateCommand) print(out io.Writer, taken, all []postgres.Migration) error {
+func (c *migrateCommand) print(out io.Writer, taken, all []postgres.Migration, placed []postgres.Placed) error {
 	steps := make([]step, len(all))
 	for i, m := range all {
 		steps[i] = step{Version: m.Version, Name: m.Name}
@@ -106,7 +122,11 @@ func (c *migrateCommand) print(out io.Writer, taken, all []postgres.Migration) e
 		}
 	}
 	if c.JSON {
-		return json.NewEncoder(out).Encode(map[string]any{"taken": len(taken), "steps": steps})
+		report := map[string]any{"taken": len(taken), "steps": steps}
+		if placed != nil {
+			report["tables"] = placed
+		}
+		return json.NewEncoder(out).Encode(report)
 	}
 	for _, s := range steps {
 		applied := "not yet"
@@ -117,6 +137,13 @@ func (c *migrateCommand) print(out io.Writer, taken, all []postgres.Migration) e
 	}
 	if !c.Status {
 		fmt.Fprintf(out, "%d steps taken\n", len(taken))
+	}
+	for _, p := range placed {
+		now := ""
+		if p.Now {
+			now = "  now"
+		}
+		fmt.Fprintf(out, "        %-20s  %s%s\n", p.Table, p.How, now)
 	}
 	return nil
 }

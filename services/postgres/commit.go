@@ -12,7 +12,7 @@ import (
 	"github.com/wantgo/wantgo/services/engine"
 )
 
-// Commit writes many people in one statement (see [engine.People]): it locks the rows in person_id order, compares
+// Commit writes many people in one statement (see [engine.People]; on a distributed database a person a transaction): it locks the rows in person_id order, compares
 // version and status, updates, and inserts the facts of those rows only. A person whose row is being erased takes no
 // write; a person who comes twice in one call can win only the first time.
 //
@@ -25,6 +25,9 @@ func (s *Store) Commit(ctx context.Context, writes []engine.PersonWrite) ([]bool
 	committed := make([]bool, len(writes))
 	if len(writes) == 0 {
 		return committed, nil
+	}
+	if s.routed {
+		return s.commitRouted(ctx, writes)
 	}
 	b := newBatch()
 	defer batches.Put(b)
@@ -75,6 +78,9 @@ func (s *Store) runCommit(ctx context.Context, conn *pgxpool.Conn, b *batch, com
 // Committed tells for each write whether it is known to have been committed: the row carries its WriteID, or the row
 // has moved on and a fact of the write is there. A write without facts whose row has moved on counts as not committed.
 func (s *Store) Committed(ctx context.Context, writes []engine.PersonWrite) ([]bool, error) {
+	if s.routed {
+		return s.committedRouted(ctx, writes)
+	}
 	done := make([]bool, len(writes))
 	t := newTable(int4s, uuids, uuids, uuids, uuids)
 	for i := range writes {

@@ -103,6 +103,7 @@ func (b *batch) addPerson(i int32, w *engine.PersonWrite) {
 	t[8].timeOrNull(w.DueAt)
 	t[9].timeOrNull(w.At)
 	t[10].blob(w.State)
+	t[11].timeOrNull(w.LeasedUntil)
 }
 
 func (b *batch) addPlace(i int32, p *engine.Place) {

@@ -38,10 +38,11 @@ const groupCount = 5
 
 var parts = [partCount]part{
 	partPerson: {name: "locked", group: -1,
-		kinds: []columnKind{int4s, uuids, uuids, int8s, uuids, int2s, uuids, int4s, times, times, blobs},
-		names: "i, person_id, brand_id, version, write_id, status, successor_id, min_writer, due_at, at, state",
+		kinds: []columnKind{int4s, uuids, uuids, int8s, uuids, int2s, uuids, int4s, times, times, blobs, times},
+		names: "i, person_id, brand_id, version, write_id, status, successor_id, min_writer, due_at, at, state, leased_until",
 		sql: `SELECT f.* FROM {f} JOIN person p ON p.person_id = f.person_id AND p.brand_id = f.brand_id
-			WHERE p.version = f.version AND p.status <> 3 ORDER BY p.person_id, p.brand_id FOR UPDATE OF p`},
+			WHERE p.version = f.version AND p.status <> 3 AND (f.leased_until IS NULL OR f.leased_until > statement_timestamp())
+			ORDER BY p.person_id, p.brand_id FOR UPDATE OF p`},
 	partPlace: {name: "put_place", group: 0,
 		kinds: []columnKind{int4s, uuids, times, times, int8s, uuids, uuids, uuids, uuids, texts, texts},
 		names: "i, id, at, decided_at, cell, device_id, fence_id, store_id, ping_id, kind, reason",

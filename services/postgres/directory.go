@@ -128,6 +128,9 @@ func (s *Store) Seen(ctx context.Context, brandID uuid.UUID, deviceIDs []uuid.UU
 	if len(deviceIDs) == 0 {
 		return nil
 	}
+	if s.routed {
+		return s.seenRouted(ctx, brandID, deviceIDs, at)
+	}
 	_, err := s.pool.Exec(ctx, `WITH f AS MATERIALIZED (SELECT id FROM device WHERE brand_id = $1 AND id = ANY($2)
 			AND (last_seen_at IS NULL OR last_seen_at < $3) ORDER BY id FOR UPDATE)
 		UPDATE device d SET last_seen_at = $3 FROM f WHERE d.brand_id = $1 AND d.id = f.id`, brandID, deviceIDs, at)

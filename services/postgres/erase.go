@@ -12,12 +12,12 @@ import (
 )
 
 // erasures remove a person ($1 person, $2 brand). Coupons of stock blocks are counted there first: what was issued
-// stays issued. The person's row goes last.
+// stays issued (a distributed database has [countErasedRouted] for that). The person's row goes last.
 var erasures = []string{
 	`UPDATE stock_block b SET erased = b.erased + f.n FROM (
 		SELECT block_id, count(*) AS n FROM coupon WHERE person_id = $1 AND brand_id = $2 AND block_id IS NOT NULL GROUP BY block_id) f
 		WHERE b.brand_id = $2 AND b.id = f.block_id AND b.reclaimed_at IS NULL`,
-	`SELECT FROM device WHERE person_id = $1 AND brand_id = $2 FOR UPDATE`, // no address can come from here on
+	`SELECT id FROM device WHERE person_id = $1 AND brand_id = $2 FOR UPDATE`, // no address can come from here on
 	`DELETE FROM push_address a USING device d WHERE d.brand_id = $2 AND d.person_id = $1 AND a.brand_id = d.brand_id AND a.device_id = d.id`,
 	`DELETE FROM device WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM person_external WHERE person_id = $1 AND brand_id = $2`,
@@ -38,7 +38,7 @@ var erasures = []string{
 // is not in PersonErasing.
 func (s *Store) Erase(ctx context.Context, key engine.PersonKey, receipt uuid.UUID, at time.Time) error {
 	err := again(ctx, func() error {
-		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return erase(ctx, tx, key, receipt, at) })
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return erase(ctx, tx, s.routed, key, receipt, at) })
 	})
 	if err != nil {
 		return fmt.Errorf("erase: %w", err)
@@ -46,12 +46,12 @@ func (s *Store) Erase(ctx context.Context, key engine.PersonKey, receipt uuid.UU
 	return nil
 }
 
-func erase(ctx context.Context, tx pgx.Tx, key engine.PersonKey, receipt uuid.UUID, at time.Time) error {
+func erase(ctx context.Context, tx pgx.Tx, routed bool, key engine.PersonKey, receipt uuid.UUID, at time.Time) error {
 	var status engine.PersonStatus
 	err := tx.QueryRow(ctx, `SELECT status FROM person WHERE person_id = $1 AND brand_id = $2 FOR UPDATE`, key.PersonID, key.BrandID).Scan(&status)
 	if err == pgx.ErrNoRows {
 		var gone bool
-		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tombstone WHERE brand_id = $1 AND person_id = $2)`, key.BrandID, key.PersonID).Scan(&gone)
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM tombstone WHERE brand_id = $1 AND person_id = $2)`, key.BrandID, key.PersonID).Scan(&gone)
 		if err == nil && !gone {
 			return engine.ErrNotFound
 		}
@@ -63,10 +63,20 @@ func erase(ctx context.Context, tx pgx.Tx, key engine.PersonKey, receipt uuid.UU
 	if status != engine.PersonErasing {
 		return engine.ErrStale
 	}
-	for _, sql := range erasures {
+	statements := erasures
+	if routed {
+		if err := countErasedRouted(ctx, tx, key); err != nil {
+			return err
+		}
+		statements = erasures[1:]
+	}
+	for _, sql := range statements {
 		if _, err := tx.Exec(ctx, sql, key.PersonID, key.BrandID); err != nil {
 			return err
 		}
+	}
+	if err := eraseDetached(ctx, tx, key); err != nil {
+		return err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO tombstone (brand_id, person_id, receipt, at, erased_at) VALUES ($1, $2, $3, $4, clock_timestamp())
 		ON CONFLICT (brand_id, person_id) DO NOTHING`, key.BrandID, key.PersonID, receipt, at)
@@ -77,7 +87,12 @@ func erase(ctx context.Context, tx pgx.Tx, key engine.PersonKey, receipt uuid.UU
 // otherwise. Both rows are held meanwhile, so that neither is erased under the copy. Repeating it changes nothing.
 func (s *Store) MoveCoupons(ctx context.Context, from engine.PersonKey, to uuid.UUID) error {
 	err := again(ctx, func() error {
-		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return moveCoupons(ctx, tx, from, to) })
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			if s.routed {
+				return moveCouponsRouted(ctx, tx, from, to)
+			}
+			return moveCoupons(ctx, tx, from, to)
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("move coupons: %w", err)

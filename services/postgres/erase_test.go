@@ -18,7 +18,7 @@ import (
 // tablesNaming lists the tables with a row in whose text any of the words occurs.
 func tablesNaming(t testing.TB, s *postgres.Store, words ...string) (found []string) {
 	t.Helper()
-	rows, err := postgres.Pool(s).Query(t.Context(), `SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND NOT relispartition ORDER BY 1`)
+	rows, err := postgres.Pool(s).Query(t.Context(), `SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace AND NOT relispartition ORDER BY 1`)
 	require.NoError(t, err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)

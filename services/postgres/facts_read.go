@@ -80,11 +80,11 @@ func (s *Store) Traces(ctx context.Context, key engine.PersonKey, f engine.Trace
 		f.Limit = 100
 	}
 	rows, err := s.pool.Query(ctx, `SELECT `+traceColumns+`, `+placeColumns+`
-		FROM (SELECT * FROM trace WHERE person_id = $1 AND brand_id = $2
-			AND ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
-			AND ($5::uuid IS NULL OR id < $5) AND ($6 = '' OR reason = $6)
-			ORDER BY id DESC LIMIT $7) t
-		LEFT JOIN place p ON p.person_id = t.person_id AND p.brand_id = t.brand_id AND p.id = t.moment_id
+		FROM (SELECT f.* FROM trace f WHERE f.person_id = $1 AND f.brand_id = $2
+			AND ($3::timestamptz IS NULL OR f.at >= $3) AND ($4::timestamptz IS NULL OR f.at < $4)
+			AND ($5::uuid IS NULL OR f.id < $5) AND ($6 = '' OR f.reason = $6)
+			ORDER BY f.id DESC LIMIT $7) t
+		LEFT JOIN place p ON p.person_id = $1 AND p.brand_id = $2 AND p.id = t.moment_id
 		ORDER BY t.id DESC`, key.PersonID, key.BrandID, zeroTime(f.From), zeroTime(f.To), orNull(f.Before), f.Reason, f.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
@@ -187,7 +187,7 @@ func (s *Store) FactsOf(ctx context.Context, key engine.PersonKey, pings []uuid.
 	}
 	// Facts of one report have ids of one millisecond, the first 13 characters of a UUIDv7.
 	rows, err := s.pool.Query(ctx, `SELECT `+placeColumns+` FROM place p WHERE p.person_id = $1 AND p.brand_id = $2 AND (p.ping_id = ANY($3)
-			OR p.ping_id IS NULL AND p.reason IN ('silence', 'time_passed') AND EXISTS (SELECT FROM place o WHERE o.person_id = $1 AND o.brand_id = $2
+			OR p.ping_id IS NULL AND p.reason IN ('silence', 'time_passed') AND EXISTS (SELECT 1 FROM place o WHERE o.person_id = $1 AND o.brand_id = $2
 				AND o.ping_id = ANY($3) AND o.device_id = p.device_id AND left(o.id::text, 13) = left(p.id::text, 13)))
 		ORDER BY p.id`,
 		key.PersonID, key.BrandID, pings)

@@ -26,6 +26,8 @@ func seeded(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 1))
 }
 
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
 // id7 is a UUIDv7 of a time.
 func id7(at time.Time) uuid.UUID {
 	id := uuid.Must(uuid.NewV7())

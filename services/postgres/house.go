@@ -16,21 +16,20 @@ const (
 	leastRetention   = time.Hour
 	mostRetention    = 72 * time.Hour
 	usualRetention   = 24 * time.Hour
-	revocationsKept  = time.Hour
-	requestsKept     = 24 * time.Hour
-	useRecordsKept   = 184 * 24 * time.Hour // six months: Korea's LIA 16(2) and its decree
-	removedAtOnce    = 10000
 	partitionLayout  = "2006010215"
 	partitionsPrefix = "place_h"
 )
 
 // KeepHouse makes the partitions of the coming day, adds places older than their brand's retention to the sums and
-// removes them (a whole partition by dropping it), both in one transaction, and removes old revocations, requests and
-// location-use records. now is engine time; revocations and requests go by the database's clock. Several nodes may
-// keep house at once.
+// removes them (a whole partition by dropping it), both in one transaction, and removes old revocations, requests,
+// location-use records and ended deliveries. Tombstones stay: an erased person must not come back. now is engine time;
+// revocations and requests go by the database's clock. Several nodes may keep house at once, and any may die in it.
 func (s *Store) KeepHouse(ctx context.Context, now time.Time) (report engine.HouseReport, err error) {
 	if err := s.makePartitions(ctx, now, &report); err != nil {
 		return report, fmt.Errorf("keep house: %w", err)
+	}
+	if s.routed {
+		return report, s.keepHouseRouted(ctx, now, &report)
 	}
 	if err := s.foldPlaces(ctx, now, &report); err != nil {
 		return report, fmt.Errorf("keep house: %w", err)
@@ -58,8 +57,10 @@ func (s *Store) makePartitions(ctx context.Context, now time.Time, report *engin
 		}
 		err := s.makePartition(ctx, hour)
 		switch code(err) {
-		case codeCheck, codeDuplicate, codeLockWait, codeDeadlock, codeUnique:
-			continue // rows in the default, another node's work, or not now
+		case codeCheck, codeDuplicate, codeUnique:
+			continue // rows in the default, or another node's work
+		case codeLockWait, codeDeadlock:
+			return nil // not now: there are hours in hand
 		}
 		if err != nil {
 			return err
@@ -109,31 +110,18 @@ func (s *Store) partitions(ctx context.Context) ([]time.Time, error) {
 	}
 	var hours []time.Time
 	for _, name := range names {
-		if len(name) != len(partitionsPrefix)+len(partitionLayout) {
-			continue
-		}
-		if hour, err := time.Parse(partitionLayout, name[len(partitionsPrefix):]); err == nil {
+		if hour, ok := hourOf(name); ok {
 			hours = append(hours, hour)
 		}
 	}
 	return hours, nil
 }
 
-func (s *Store) removeOld(ctx context.Context, now time.Time, report *engine.HouseReport) error {
-	for {
-		tag, err := s.pool.Exec(ctx, `DELETE FROM location_use WHERE ctid = ANY(ARRAY(SELECT ctid FROM location_use WHERE used_until < $1 LIMIT $2))`,
-			now.Add(-useRecordsKept), removedAtOnce)
-		if err != nil {
-			return err
-		}
-		report.UsesDropped += int(tag.RowsAffected())
-		if tag.RowsAffected() < removedAtOnce {
-			break
-		}
+// hourOf is the hour of a partition's name.
+func hourOf(name string) (hour time.Time, ok bool) {
+	if len(name) != len(partitionsPrefix)+len(partitionLayout) {
+		return hour, false
 	}
-	if _, err := s.pool.Exec(ctx, `DELETE FROM revocation WHERE appended_at < clock_timestamp() - $1::bigint * interval '1 microsecond'`, revocationsKept.Microseconds()); err != nil {
-		return err
-	}
-	_, err := s.pool.Exec(ctx, `DELETE FROM request WHERE claimed_at < clock_timestamp() - $1::bigint * interval '1 microsecond'`, requestsKept.Microseconds())
-	return err
+	hour, err := time.Parse(partitionLayout, name[len(partitionsPrefix):])
+	return hour, err == nil
 }

@@ -46,7 +46,24 @@ func Migrate(ctx context.Context, url string) ([]Migration, error) {
 		}
 		return err
 	})
-	return done, err
+	if err != nil || len(done) == 0 {
+		return done, err
+	}
+	return done, distributeNew(ctx, url)
+}
+
+// distributeNew distributes the tables that migrations have added to a distributed database.
+func distributeNew(ctx context.Context, url string) error {
+	conn, err := connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if distributed, err := isDistributed(ctx, conn); err != nil || !distributed {
+		return hideURL(err)
+	}
+	_, err = Distribute(ctx, url)
+	return err
 }
 
 // MigrationStatus lists every step this program knows. With a newer schema it also returns [ErrNewerSchema].

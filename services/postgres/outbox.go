@@ -32,8 +32,11 @@ func scanDelivery(row pgx.CollectableRow) (d pusher.Delivery, err error) {
 // attempt. A node must have let go of a delivery before its lease ends: an ended lease may be claimed by anyone,
 // the same node included.
 func (s *Store) Claim(ctx context.Context, node uuid.UUID, lease time.Duration, limit int) ([]pusher.Delivery, error) {
+	if s.routed {
+		return s.claimRouted(ctx, node, lease, limit)
+	}
 	rows, err := s.pool.Query(ctx, `WITH due AS MATERIALIZED (
-			SELECT person_id, brand_id, id FROM delivery WHERE state = 'pending' AND next_at <= clock_timestamp() ORDER BY next_at LIMIT 4 * $3::bigint),
+			SELECT person_id, brand_id, id FROM delivery WHERE state = 'pending' AND next_at <= statement_timestamp() ORDER BY next_at LIMIT 4 * $3::bigint),
 		chosen AS MATERIALIZED (SELECT * FROM due ORDER BY random() LIMIT $3::bigint),
 		free AS MATERIALIZED (
 			SELECT d.person_id, d.brand_id, d.id FROM chosen JOIN delivery d USING (person_id, brand_id, id)
@@ -55,6 +58,9 @@ func (s *Store) Begin(ctx context.Context, node uuid.UUID, lease time.Duration, 
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	if s.routed {
+		return s.beginRouted(ctx, node, lease, ids)
+	}
 	t := newTable(uuids, uuids, uuids)
 	for _, k := range ids {
 		addDeliveryKey(t, k)
@@ -67,6 +73,9 @@ func (s *Store) Begin(ctx context.Context, node uuid.UUID, lease time.Duration, 
 func (s *Store) Postpone(ctx context.Context, node uuid.UUID, waits []pusher.Wait) error {
 	if len(waits) == 0 {
 		return nil
+	}
+	if s.routed {
+		return s.postponeRouted(ctx, node, waits)
 	}
 	t := newTable(uuids, uuids, uuids, times, bools, texts)
 	for _, w := range waits {
@@ -84,6 +93,9 @@ func (s *Store) Postpone(ctx context.Context, node uuid.UUID, waits []pusher.Wai
 func (s *Store) Finish(ctx context.Context, node uuid.UUID, ends []pusher.End) ([]pusher.Key, error) {
 	if len(ends) == 0 {
 		return nil, nil
+	}
+	if s.routed {
+		return s.finishRouted(ctx, node, ends)
 	}
 	t := newTable(uuids, uuids, uuids, texts, texts, texts, bools)
 	for _, e := range ends {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,6 +23,9 @@ func (s *Store) queryTable(ctx context.Context, sql string, t table, more ...any
 func (s *Store) Load(ctx context.Context, keys []engine.PersonKey) ([]engine.PersonRow, error) {
 	if len(keys) == 0 {
 		return nil, nil
+	}
+	if s.routed {
+		return s.loadRouted(ctx, keys)
 	}
 	t := keyTable(keys)
 	rows, err := s.queryTable(ctx, loadSQL, t)
@@ -86,13 +90,13 @@ func keyTable(keys []engine.PersonKey) table {
 
 // Due returns up to limit active people whose due time is at or before t, a random choice of those longest due.
 func (s *Store) Due(ctx context.Context, t time.Time, limit int) ([]engine.PersonKey, error) {
-	rows, err := s.pool.Query(ctx, `SELECT brand_id, person_id FROM (
-		SELECT brand_id, person_id FROM person WHERE due_at <= $1 AND status = 0 ORDER BY due_at LIMIT 4 * $2::bigint
-	) f ORDER BY random() LIMIT $2::bigint`, t, limit)
+	rows, err := s.pool.Query(ctx, `SELECT brand_id, person_id FROM person WHERE due_at <= $1 AND status = 0 ORDER BY due_at LIMIT $2`, t, 4*limit)
 	if err != nil {
 		return nil, fmt.Errorf("due: %w", err)
 	}
-	return pgx.CollectRows(rows, scanKey)
+	keys, err := pgx.CollectRows(rows, scanKey)
+	rand.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	return keys[:min(limit, len(keys))], err
 }
 
 // Inside returns people with an open visit of a fence, after a cursor, in person order.

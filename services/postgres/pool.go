@@ -23,9 +23,14 @@ type Options struct {
 	// Pooled says that a transaction pooler stands between: nothing is prepared, nothing set for a session. The
 	// statement timeout must then be a setting of the role or the database.
 	Pooled bool
+	// Routed says that people are written one by one, by statements that name their person, whatever database this is.
+	// Without it a distributed database is noticed and gets them so.
+	Routed bool
 	// OnEpoch is told the epoch (see Store.Epoch) of every new connection, by the goroutine that opened it.
 	OnEpoch func(epoch string)
-	Log     *slog.Logger // nil: nothing is said
+	// OnStatement is told the text of every statement, never its parameters, before it is sent: for tests.
+	OnStatement func(sql string)
+	Log         *slog.Logger // nil: nothing is said
 }
 
 // Store is every storage contract on one pool of connections.
@@ -33,6 +38,11 @@ type Store struct {
 	pool    *pgxpool.Pool
 	options Options
 	log     *slog.Logger
+	house   houseMemory
+	// routed: statements about people name one person each (see router.go). distributed: they must, because the person
+	// table is a distributed one.
+	routed, distributed bool
+	cluster             clusterMemory
 }
 
 var (
@@ -55,7 +65,18 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 		s.Close()
 		return nil, err
 	}
-	return s, nil
+	distributed, err := isDistributed(ctx, s.pool)
+	if err != nil {
+		s.Close()
+		return nil, hideURL(err)
+	}
+	if !distributed {
+		return s, nil
+	}
+	s.Close()
+	s.distributed, s.routed = true, true
+	s.log.Info("the database is distributed: people are written one by one on their shards")
+	return s, s.connect(ctx, url)
 }
 
 func open(ctx context.Context, url string, options Options) (*Store, error) {
@@ -71,16 +92,21 @@ func open(ctx context.Context, url string, options Options) (*Store, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, hideURL(err)
-	}
-	s := &Store{options: options, log: options.Log}
-	s.configure(config)
-	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return nil, hideURL(err)
+	s := &Store{options: options, log: options.Log, routed: options.Routed}
+	if err := s.connect(ctx, url); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+func (s *Store) connect(ctx context.Context, url string) error {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return hideURL(err)
+	}
+	s.configure(config)
+	s.pool, err = pgxpool.NewWithConfig(ctx, config)
+	return hideURL(err)
 }
 
 func (s *Store) configure(config *pgxpool.Config) {
@@ -99,11 +125,18 @@ func (s *Store) configure(config *pgxpool.Config) {
 		params["idle_in_transaction_session_timeout"] = strconv.FormatInt(2*o.StatementTimeout.Milliseconds(), 10)
 		params["timezone"] = "UTC"
 		// All statements touch few rows by key; a plan made while tables are small must not read them whole later.
-		params["plan_cache_mode"] = "force_generic_plan"
+		// A distributed database plans with the values, to see which shard they are on; its workers have settings of
+		// their own.
+		if !s.distributed {
+			params["plan_cache_mode"] = "force_generic_plan"
+		}
 		params["enable_seqscan"] = "off"
 		params["jit"] = "off"
 	}
 	config.AfterConnect = s.greet
+	if o.OnStatement != nil {
+		config.ConnConfig.Tracer = statementTracer{o.OnStatement}
+	}
 }
 
 func (s *Store) greet(ctx context.Context, conn *pgx.Conn) error {
@@ -111,7 +144,7 @@ func (s *Store) greet(ctx context.Context, conn *pgx.Conn) error {
 	if s.options.OnEpoch == nil {
 		return nil
 	}
-	epoch, err := readEpoch(ctx, conn)
+	epoch, err := s.readEpoch(ctx, conn)
 	if err != nil {
 		return err
 	}

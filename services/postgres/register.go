@@ -78,6 +78,9 @@ func (s *Store) registerFresh(ctx context.Context, regs []engine.Registration, f
 
 // bear inserts persons with profile and consents.
 func (s *Store) bear(ctx context.Context, regs []engine.Registration, fresh []int) (map[int]bool, error) {
+	if s.routed {
+		return s.bearRouted(ctx, regs, fresh)
+	}
 	people, consents := newTable(int4s, uuids, uuids, uuids, int4s, blobs, jsons), newTable(int4s, uuids, texts, bools, times, jsons)
 	for _, i := range fresh {
 		r := &regs[i]
@@ -138,6 +141,9 @@ func (s *Store) NewPerson(ctx context.Context, key engine.PersonKey, profile aud
 }
 
 func (s *Store) insertDevices(ctx context.Context, regs []engine.Registration, fresh []int) (map[int]bool, error) {
+	if s.routed {
+		return s.insertDevicesRouted(ctx, regs, fresh)
+	}
 	t := newTable(int4s, uuids, uuids, uuids, int8s, int8s, times, bools, texts, texts, texts, texts, texts)
 	for _, i := range fresh {
 		d := &regs[i].Device
@@ -159,6 +165,9 @@ func (s *Store) insertDevices(ctx context.Context, regs []engine.Registration, f
 func (s *Store) unbear(ctx context.Context, keys []engine.PersonKey) error {
 	if len(keys) == 0 {
 		return nil
+	}
+	if s.routed {
+		return s.unbearRouted(ctx, keys)
 	}
 	t := keyTable(keys)
 	_, err := s.pool.Exec(ctx, `WITH f AS (SELECT f.person_id, f.brand_id FROM `+t.from("i, person_id, brand_id")+`
@@ -207,17 +216,30 @@ func (r registry) of(d *audience.Device) (audience.Device, bool) {
 
 func (s *Store) registered(ctx context.Context, regs []engine.Registration) (registry, error) {
 	r := registry{map[idKey]audience.Device{}, map[externalKey]audience.Device{}}
-	t := newTable(uuids, uuids, texts)
+	ids, externals := map[uuid.UUID][]uuid.UUID{}, map[uuid.UUID][]string{}
 	for i := range regs {
-		t[0].uuid(regs[i].Device.BrandID)
-		t[1].uuid(regs[i].Device.ID)
-		t[2].textOrNull(regs[i].Device.ExternalID)
+		d := &regs[i].Device
+		ids[d.BrandID] = append(ids[d.BrandID], d.ID)
+		if d.ExternalID != "" {
+			externals[d.BrandID] = append(externals[d.BrandID], d.ExternalID)
+		}
 	}
-	from := t.from("brand_id, id, external_id")
-	rows, err := s.queryTable(ctx, `SELECT `+deviceColumns+` FROM `+from+` JOIN device d ON d.brand_id = f.brand_id AND d.id = f.id `+deviceJoin+`
-		UNION ALL SELECT `+deviceColumns+` FROM `+from+` JOIN device d ON d.brand_id = f.brand_id AND d.external_id = f.external_id `+deviceJoin, t)
+	for brand := range ids {
+		if err := s.addRegistered(ctx, r, brand, ids[brand], externals[brand]); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+func (s *Store) addRegistered(ctx context.Context, r registry, brand uuid.UUID, ids []uuid.UUID, externals []string) error {
+	if externals == nil {
+		externals = []string{}
+	}
+	rows, err := s.pool.Query(ctx, `SELECT `+deviceColumns+` FROM device d `+deviceJoin+` WHERE d.brand_id = $1 AND d.id = ANY($2::uuid[])
+		UNION ALL SELECT `+deviceColumns+` FROM device d `+deviceJoin+` WHERE d.brand_id = $1 AND d.external_id = ANY($3::text[])`, brand, ids, externals)
 	if err != nil {
-		return r, err
+		return err
 	}
 	devices, err := pgx.CollectRows(rows, scanDevice)
 	for _, d := range devices {
@@ -226,5 +248,5 @@ func (s *Store) registered(ctx context.Context, regs []engine.Registration) (reg
 			r.byExternal[externalKey{d.BrandID, d.ExternalID}] = d
 		}
 	}
-	return r, err
+	return err
 }

@@ -28,8 +28,8 @@ func (s *Store) Requests() Requests { return Requests{s} }
 func (s Requests) Claim(ctx context.Context, brandID uuid.UUID, scope, requestID string) (answer []byte, claimed bool, err error) {
 	var none int
 	err = s.pool.QueryRow(ctx, `INSERT INTO request AS r (brand_id, scope, request_id, claimed_at) VALUES ($1, $2, $3, clock_timestamp())
-		ON CONFLICT (brand_id, scope, request_id) DO UPDATE SET claimed_at = clock_timestamp()
-			WHERE r.answer IS NULL AND r.claimed_at < clock_timestamp() - $4::bigint * interval '1 microsecond'
+		ON CONFLICT (brand_id, scope, request_id) DO UPDATE SET claimed_at = excluded.claimed_at
+			WHERE r.answer IS NULL AND excluded.claimed_at - r.claimed_at > $4::bigint * interval '1 microsecond'
 		RETURNING 1`, brandID, scope, requestID, abandonedAfter.Microseconds()).Scan(&none)
 	if err == nil {
 		return nil, true, nil

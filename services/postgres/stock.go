@@ -28,10 +28,9 @@ func (s *Store) TakeBlock(ctx context.Context, brandID, offerID uuid.UUID, total
 				return err
 			}
 			block.ID = uuid.New()
-			_, err = tx.Exec(ctx, `INSERT INTO stock_block (brand_id, id, offer_id, node_id, lease_until, size)
-				VALUES ($1, $2, $3, $4, clock_timestamp() + $5::bigint * interval '1 microsecond', $6)`,
-				brandID, block.ID, offerID, node, lease.Microseconds(), block.Size)
-			return err
+			return tx.QueryRow(ctx, `INSERT INTO stock_block (brand_id, id, offer_id, node_id, lease_until, size)
+				VALUES ($1, $2, $3, $4, clock_timestamp() + $5::bigint * interval '1 microsecond', $6) RETURNING lease_until`,
+				brandID, block.ID, offerID, node, lease.Microseconds(), block.Size).Scan(&block.LeaseUntil)
 		})
 	})
 	if err != nil {
@@ -58,27 +57,51 @@ func draw(ctx context.Context, tx pgx.Tx, brandID, offerID uuid.UUID, total, wan
 	return size, err
 }
 
-// Renew extends node's leases. A block that is not in the answer was reclaimed and must not be used any more.
-func (s *Store) Renew(ctx context.Context, node uuid.UUID, lease time.Duration, blocks []uuid.UUID) ([]uuid.UUID, error) {
+// Renew extends node's leases and tells until when. A block that is not in the answer was reclaimed and must not be used
+// any more.
+func (s *Store) Renew(ctx context.Context, node uuid.UUID, lease time.Duration, blocks []uuid.UUID) (map[uuid.UUID]time.Time, error) {
 	if len(blocks) == 0 {
 		return nil, nil
 	}
-	rows, err := s.pool.Query(ctx, `WITH f AS MATERIALIZED (SELECT brand_id, id FROM stock_block
-			WHERE id = ANY($3) AND node_id = $1 AND reclaimed_at IS NULL ORDER BY brand_id, id FOR UPDATE)
-		UPDATE stock_block b SET lease_until = clock_timestamp() + $2::bigint * interval '1 microsecond'
-		FROM f WHERE b.brand_id = f.brand_id AND b.id = f.id AND b.reclaimed_at IS NULL RETURNING b.id`, node, lease.Microseconds(), blocks)
+	sql := renewSQL
+	if s.routed {
+		sql = renewRoutedSQL
+	}
+	rows, err := s.pool.Query(ctx, sql, node, lease.Microseconds(), blocks)
 	if err != nil {
 		return nil, fmt.Errorf("renew: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	renewed := make(map[uuid.UUID]time.Time, len(blocks))
+	var id uuid.UUID
+	var until time.Time
+	_, err = pgx.ForEachRow(rows, []any{&id, &until}, func() error {
+		renewed[id] = until
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("renew: %w", err)
+	}
+	return renewed, nil
 }
+
+const renewSQL = `WITH f AS MATERIALIZED (SELECT brand_id, id FROM stock_block
+		WHERE id = ANY($3) AND node_id = $1 AND reclaimed_at IS NULL ORDER BY brand_id, id FOR UPDATE)
+	UPDATE stock_block b SET lease_until = clock_timestamp() + $2::bigint * interval '1 microsecond'
+	FROM f WHERE b.brand_id = f.brand_id AND b.id = f.id AND b.reclaimed_at IS NULL RETURNING b.id, b.lease_until`
 
 // reclaimAtOnce bounds one Reclaim.
 const reclaimAtOnce = 200
 
 // Reclaim gives the unused part of blocks whose lease ended over grace ago back to their pools, each block in its own
-// transaction.
+// transaction. A coupon is written only by a statement that began before its block's lease ended (see wonSQL's locked
+// rows): with a grace longer than any statement lasts, every coupon there will ever be is there to be counted.
 func (s *Store) Reclaim(ctx context.Context, grace time.Duration) (blocks int, err error) {
+	if s.routed {
+		if blocks, err = s.reclaimRouted(ctx, grace); err != nil {
+			return blocks, fmt.Errorf("reclaim: %w", err)
+		}
+		return blocks, nil
+	}
 	for blocks < reclaimAtOnce {
 		found := false
 		err := again(ctx, func() error {
@@ -99,12 +122,15 @@ func (s *Store) Reclaim(ctx context.Context, grace time.Duration) (blocks int, e
 }
 
 // reclaimOne counts after the block is locked, in a statement of its own, so that it sees every coupon committed
-// before. A coupon that was copied to another person counts once.
+// before. What was begun before the lease ended and has not ended itself, because the disk keeps it waiting, is waited
+// for. A coupon that was copied to another person counts once.
 func reclaimOne(ctx context.Context, tx pgx.Tx, grace time.Duration) (bool, error) {
 	var brandID, id, offerID uuid.UUID
-	var size, erased, used int64
+	var size, erased int64
 	err := tx.QueryRow(ctx, `SELECT brand_id, id, offer_id, size, erased FROM stock_block
 		WHERE reclaimed_at IS NULL AND lease_until < clock_timestamp() - $1::bigint * interval '1 microsecond'
+			AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+				AND a.backend_xid IS NOT NULL AND a.xact_start <= lease_until)
 		ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED`, grace.Microseconds()).Scan(&brandID, &id, &offerID, &size, &erased)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
@@ -112,13 +138,19 @@ func reclaimOne(ctx context.Context, tx pgx.Tx, grace time.Duration) (bool, erro
 	if err != nil {
 		return false, err
 	}
+	return true, settleBlock(ctx, tx, brandID, id, offerID, size, erased)
+}
+
+// settleBlock ends a locked block and gives its unused part back.
+func settleBlock(ctx context.Context, tx pgx.Tx, brandID, id, offerID uuid.UUID, size, erased int64) error {
+	var used int64
 	if err := tx.QueryRow(ctx, `SELECT count(DISTINCT id) FROM coupon WHERE brand_id = $1 AND block_id = $2`, brandID, id).Scan(&used); err != nil {
-		return false, err
+		return err
 	}
 	used = min(used+erased, size)
-	if _, err := tx.Exec(ctx, `UPDATE stock_block SET reclaimed_at = clock_timestamp(), used = $3 WHERE brand_id = $1 AND id = $2`, brandID, id, used); err != nil {
-		return false, err
+	if _, err := tx.Exec(ctx, `UPDATE stock_block SET reclaimed_at = statement_timestamp(), used = $3 WHERE brand_id = $1 AND id = $2`, brandID, id, used); err != nil {
+		return err
 	}
-	_, err = tx.Exec(ctx, `UPDATE stock_pool SET remaining = remaining + $3 WHERE brand_id = $1 AND offer_id = $2`, brandID, offerID, size-used)
-	return err == nil, err
+	_, err := tx.Exec(ctx, `UPDATE stock_pool SET remaining = remaining + $3 WHERE brand_id = $1 AND offer_id = $2`, brandID, offerID, size-used)
+	return err
 }

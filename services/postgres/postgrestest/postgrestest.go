@@ -5,6 +5,9 @@
 // It promises that nothing is left running: [Main] stops the server, and on Linux the kernel does when the test
 // process dies in any other way. Where PostgreSQL is neither found nor can be fetched, tests are skipped with that
 // reason; with WANTGO_REQUIRE_POSTGRES set they fail instead.
+//
+// A test runs on plain PostgreSQL unless [Use] says otherwise: the same test can run again with people written one by
+// one, and on a Citus cluster whose address WANTGO_CITUS_URL gives.
 package postgrestest
 
 import (
@@ -65,6 +68,11 @@ func New(t testing.TB) *postgres.Store {
 // Open is another store on a database made by [URL], closed when the test ends.
 func Open(t testing.TB, url string, options postgres.Options) *postgres.Store {
 	t.Helper()
+	c := choice(t)
+	options.Routed = options.Routed || c.shape == Routed
+	if options.OnStatement == nil {
+		options.OnStatement = c.onStatement
+	}
 	store, err := postgres.Open(t.Context(), url, options)
 	if err != nil {
 		t.Fatalf("open the test's database: %v", err)
@@ -76,12 +84,18 @@ func Open(t testing.TB, url string, options postgres.Options) *postgres.Store {
 // URL makes a database for this test, a clone of the migrated template, and drops it when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
+	if choice(t).shape == Citus {
+		return schema(t, true)
+	}
 	return database(t, template)
 }
 
 // EmptyURL makes a database without a schema for this test, and drops it when the test ends.
 func EmptyURL(t testing.TB) string {
 	t.Helper()
+	if choice(t).shape == Citus {
+		return schema(t, false)
+	}
 	return database(t, "template0")
 }
 
