@@ -14,5 +14,10 @@
 // What the contract has and the domain cannot keep yet is refused with the field's name, never silently dropped. The
 // exceptions are facts nothing depends on: os_version and sdk_version of a device.
 //
-// It keeps no state but rate limits, and no time but the engine's.
+// More calls than the node can serve are refused within a moment, most of a flood before it is read (package admit): as
+// RESOURCE_EXHAUSTED with the time to come back at, or 429 with Retry-After. Phones go before imports, imports before
+// everything else.
+//
+// It keeps no state but rate limits and who is in the works, and no time but the engine's; what waits for room waits by the
+// process's own clock.
 package api

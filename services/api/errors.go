@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,16 @@ func refuse(code codes.Code, reason v1.ErrorReason_Code, text string, values ...
 // refuseFor is refuse with the time after which a repeat makes sense.
 func refuseFor(code codes.Code, reason v1.ErrorReason_Code, text string, after time.Duration, values ...string) error {
 	return withDetails(code, text, info(reason, values...), &errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
+}
+
+// retryIn is the time after which the status says that a repeat makes sense.
+func retryIn(err error) (time.Duration, bool) {
+	for _, detail := range status.Convert(err).Details() {
+		if retry, ok := detail.(*errdetails.RetryInfo); ok {
+			return retry.GetRetryDelay().AsDuration(), true
+		}
+	}
+	return 0, false
 }
 
 func info(reason v1.ErrorReason_Code, values ...string) *errdetails.ErrorInfo {
@@ -145,10 +156,33 @@ func statusOf(err error) (error, bool) {
 	return nil, true
 }
 
-// unreachable tells a database that cannot be reached from a fault in the program.
+// unreachable tells a database that cannot be reached, or cannot serve now, and a node that is stopping from a fault in
+// the program.
 func unreachable(err error) bool {
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	var unsent interface{ SafeToRetry() bool } // the driver's word for a connection that was gone before anything was said
+	var answered interface{ SQLState() string }
+	switch {
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, engine.ErrClosed),
+		errors.As(err, &unsent) && unsent.SafeToRetry():
+		return true
+	case errors.As(err, &answered):
+		return passing(answered.SQLState())
+	}
+	return false
+}
+
+// passing tells the states in which a database refuses what it will take again: classes 08 (connection), 40 (rolled
+// back), 53 (no disk, memory or connections left), 57 (shut down, starting, cancelled) and 58 (its own system), and the
+// single ones of a replica that takes no writes and of a lock that was not to be had.
+func passing(state string) bool {
+	switch {
+	case len(state) != 5:
+		return false
+	case state == "25006", state == "55P03":
+		return true
+	}
+	return slices.Contains([]string{"08", "40", "53", "57", "58"}, state[:2])
 }
 
 // answerFault logs a fault of ours once and returns what the caller may know of it.

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 // fixture is a real server on a real engine on a database of the test's own, with a connection to it.
 type fixture struct {
-	t         *testing.T
+	t         testing.TB
 	engine    *engine.Engine
 	directory engine.Directory
 	server    *Server
@@ -41,7 +41,7 @@ type fixture struct {
 // noon in Seoul, a Sunday: no quiet hours.
 var noon = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
-func newFixture(t *testing.T, change ...func(*Config)) *fixture {
+func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: &engine.VirtualClock{}}
 	f.clock.Set(noon.UnixMilli())
@@ -80,11 +80,14 @@ type tenant struct {
 	owner, app string
 }
 
-func (f *fixture) tenant() *tenant {
+func (f *fixture) tenant(change ...func(*brand.Settings)) *tenant {
 	f.t.Helper()
 	b := brand.Brand{ID: uuid.New(), Name: "Wantgo Coffee", Settings: brand.Default(brand.KR), CreatedAt: noon}
 	b.Settings.Filing = brand.Filing{Mode: brand.FilingRegistered, Number: "1", Date: noon.AddDate(-1, 0, 0)}
 	b.Settings.SenderName, b.Settings.SenderContact = "Wantgo", "02-000-0000"
+	for _, c := range change {
+		c(&b.Settings)
+	}
 	owner := brand.Key{ID: uuid.New(), BrandID: b.ID, Kind: brand.APIKey, Name: "owner", Scopes: []brand.Scope{brand.ScopeAll}, CreatedAt: noon}
 	app := brand.Key{ID: uuid.New(), BrandID: b.ID, Kind: brand.AppKey, Name: "app", CreatedAt: noon}
 	tn := &tenant{f: f, id: b.ID, owner: brand.NewSecret(owner.Kind, owner.ID), app: brand.NewSecret(app.Kind, app.ID)}

@@ -13,6 +13,7 @@ import (
 
 // web answers HTTP: gRPC goes to the gRPC server as it is; gRPC-Web, Connect and plain JSON are translated into it.
 type web struct {
+	server     *Server
 	native     *grpc.Server
 	transcoder http.Handler
 }
@@ -23,18 +24,21 @@ const (
 	streamSuffix = "/StreamPings"
 )
 
-func newWeb(server *grpc.Server) (*web, error) {
-	transcoder, err := vanguardgrpc.NewTranscoder(server, vanguard.WithCodec(newJSONCodec),
+func newWeb(s *Server) (*web, error) {
+	transcoder, err := vanguardgrpc.NewTranscoder(s.grpc, vanguard.WithCodec(newJSONCodec),
 		vanguard.WithDefaultServiceOptions(vanguard.WithMaxMessageBufferBytes(2*maxMessage))) // JSON carries bytes as base64
 	if err != nil {
 		return nil, fmt.Errorf("HTTP beside gRPC: %w", err)
 	}
-	return &web{native: server, transcoder: transcoder}, nil
+	return &web{server: s, native: s.grpc, transcoder: transcoder}, nil
 }
 
 // ServeHTTP tells the protocols apart by content type.
 func (w *web) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	kind := r.Header.Get("Content-Type")
+	if w.server.turnAway(out, r, kind) {
+		return
+	}
 	if r.ProtoMajor == 2 && strings.HasPrefix(kind, "application/grpc") && !strings.HasPrefix(kind, "application/grpc-web") {
 		w.native.ServeHTTP(out, r)
 		return
@@ -74,6 +78,6 @@ func (s *Server) HTTPServer() *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       maxIdle,
 		MaxHeaderBytes:    64 << 10,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: serverPing},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.streams, SendPingTimeout: serverPing},
 	}
 }

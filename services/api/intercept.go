@@ -11,13 +11,15 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/wantgo/wantgo/services/api/admit"
 )
 
 // ours tells the contract's methods from health and reflection, which are open to everybody.
 func ours(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/wantgo.v1.") }
 
-// unary takes a call through everything that stands before its handler: who calls, how often, how much, whether the
-// message keeps the contract, and whether it was answered before.
+// unary takes a call through everything that stands before its handler: whether there is room for it, who calls, how
+// often, how much, whether the message keeps the contract, and whether it was answered before.
 func (s *Server) unary(ctx context.Context, request any, call *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
 	if !ours(call.FullMethod) {
 		return handler(ctx, request)
@@ -30,8 +32,17 @@ func (s *Server) unary(ctx context.Context, request any, call *grpc.UnaryServerI
 		err = s.told(ctx, call.FullMethod, requestID(message), err)
 		s.metrics.answered(call.FullMethod, began, err)
 	}()
-	m, ctx, err := s.enter(ctx, call.FullMethod)
+	m, err := s.method(call.FullMethod)
 	if err != nil {
+		return nil, err
+	}
+	weight := weightOf(message)
+	permit, err := s.room(ctx, m, weight)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { s.gate.Exit(permit, worked(err)) }()
+	if ctx, err = s.enter(ctx, m, weight); err != nil {
 		return nil, err
 	}
 	if err := s.check(m, message); err != nil {
@@ -52,26 +63,30 @@ func (s *Server) told(ctx context.Context, method, requestID string, err error) 
 	if fault {
 		return s.answerFault(ctx, method, requestID, err)
 	}
+	tellRetryAfter(ctx, answer)
 	return answer
 }
 
-// enter authenticates and admits the caller of a method.
-func (s *Server) enter(ctx context.Context, name string) (*method, context.Context, error) {
-	m := s.methods[name]
-	if m == nil {
-		return nil, ctx, status.Error(codes.Unimplemented, "no such method")
+func (s *Server) method(name string) (*method, error) {
+	if m := s.methods[name]; m != nil {
+		return m, nil
 	}
+	return nil, status.Error(codes.Unimplemented, "no such method")
+}
+
+// enter authenticates and admits the caller of a method, for a request of a weight.
+func (s *Server) enter(ctx context.Context, m *method, weight int) (context.Context, error) {
 	caller, err := s.authenticate(ctx, m)
 	if err != nil {
-		return nil, ctx, err
+		return ctx, err
 	}
 	if err := caller.admit(m); err != nil {
-		return nil, ctx, err
+		return ctx, err
 	}
-	if err := s.limits.take(caller, m, s.engine.Now()); err != nil {
-		return nil, ctx, err
+	if err := s.limits.take(caller, m, weight, s.engine.Now()); err != nil {
+		return ctx, err
 	}
-	return m, context.WithValue(ctx, callerKey{}, caller), nil
+	return context.WithValue(ctx, callerKey{}, caller), nil
 }
 
 // check holds a message against size and contract. What a field mask leaves out is checked once it is merged.
@@ -123,11 +138,16 @@ func (s *Server) stream(server any, ss grpc.ServerStream, call *grpc.StreamServe
 		err = s.told(ctx, call.FullMethod, "", err)
 		s.metrics.answered(call.FullMethod, began, err)
 	}()
-	m, ctx, err := s.enter(ctx, call.FullMethod)
+	m, err := s.method(call.FullMethod)
 	if err != nil {
 		return err
 	}
-	return handler(server, &guardedStream{ServerStream: ss, server: s, method: m, ctx: ctx})
+	g := &guardedStream{ServerStream: ss, server: s, method: m}
+	if g.ctx, err = g.open(ctx); err != nil {
+		return err
+	}
+	defer g.done()
+	return handler(server, g)
 }
 
 // guardedStream lets a stream's messages through one by one.
@@ -136,22 +156,51 @@ type guardedStream struct {
 	server *Server
 	method *method
 	ctx    context.Context
-	begun  bool
+	permit admit.Permit // of the message that is being answered
+	busy   bool
 }
 
 // Context carries the caller.
 func (g *guardedStream) Context() context.Context { return g.ctx }
 
-// RecvMsg admits the caller again with every message: a token that has run out or a device that is gone ends the call.
-func (g *guardedStream) RecvMsg(m any) error {
+// open admits the caller, before the first message.
+func (g *guardedStream) open(ctx context.Context) (context.Context, error) {
+	permit, err := g.server.room(ctx, g.method, 1)
+	if err != nil {
+		return ctx, err
+	}
+	defer g.server.gate.Exit(permit, false)
+	return g.server.enter(ctx, g.method, 0)
+}
+
+// RecvMsg admits the caller again with every message: a node that is full, a token that has run out or a device that is
+// gone ends the call.
+func (g *guardedStream) RecvMsg(m any) (err error) {
+	g.done()
 	if err := g.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	if g.begun {
-		if _, _, err := g.server.enter(g.ServerStream.Context(), g.method.name); err != nil {
-			return err
-		}
+	message := m.(proto.Message)
+	weight := weightOf(message)
+	if g.permit, err = g.server.room(g.ctx, g.method, weight); err != nil {
+		return err
 	}
-	g.begun = true
-	return g.server.check(g.method, m.(proto.Message))
+	g.busy = true
+	if _, err := g.server.enter(g.ServerStream.Context(), g.method, weight); err != nil {
+		return err
+	}
+	return g.server.check(g.method, message)
+}
+
+// SendMsg is the end of a message's work: how long the caller takes to read the answer is its own affair.
+func (g *guardedStream) SendMsg(m any) error {
+	g.done()
+	return g.ServerStream.SendMsg(m)
+}
+
+func (g *guardedStream) done() {
+	if g.busy {
+		g.busy = false
+		g.server.gate.Exit(g.permit, true)
+	}
 }

@@ -29,6 +29,9 @@ type method struct {
 	remembered bool
 	// large: the request carries a file.
 	large bool
+	class class
+	// pings: what its requests weigh is counted as pings of its caller.
+	pings bool
 }
 
 func (m *method) admits(kind v1.Access_Caller) bool {
@@ -38,6 +41,9 @@ func (m *method) admits(kind v1.Access_Caller) bool {
 // forgotten are writes that need no memory of their request id: an import knows its pings by their ids, and a refreshed
 // token may be made again.
 var forgotten = []string{v1.LocationService_ImportPings_FullMethodName, v1.DeviceService_RefreshDeviceToken_FullMethodName}
+
+var bringPings = []string{v1.LocationService_ReportPings_FullMethodName, v1.LocationService_StreamPings_FullMethodName,
+	v1.LocationService_ImportPings_FullMethodName, v1.LocationService_SyncFences_FullMethodName}
 
 // methods lists every RPC of the contract by full name. A method without an access option is an error: nobody could be
 // told who may call it.
@@ -68,6 +74,8 @@ func newMethod(service protoreflect.ServiceDescriptor, d protoreflect.MethodDesc
 	}
 	m.large = fields.ByName("content") != nil || m.name == v1.LocationService_ImportPings_FullMethodName ||
 		fields.ByName("campaign") != nil || fields.ByName("fence") != nil
+	m.pings = slices.Contains(bringPings, m.name)
+	m.class = class{without: m.classOf(false), with: m.classOf(true)}
 	return m
 }
 

@@ -19,8 +19,8 @@ const (
 	maxSpeed    = 10_000    // m/s
 )
 
-// firstYear is the year before which no phone has observed anything: an unset clock.
-const firstYear = 2000
+// firstSecond is the Unix time before which no phone has observed anything: an unset clock.
+var firstSecond = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 
 // pingFault is what is wrong with one ping.
 type pingFault struct {
@@ -28,14 +28,28 @@ type pingFault struct {
 	field, detail string
 }
 
-// checkPing holds a ping against the contract; the zero fault when it keeps it.
-func checkPing(p *v1.Ping) pingFault {
+// readPing holds a ping against the contract and reads its id, if it has one; the zero fault when it keeps it.
+func readPing(p *v1.Ping) (id uuid.UUID, f pingFault) {
 	if p == nil {
-		return invalidPing("ping", "missing")
+		return id, invalidPing("ping", "missing")
 	}
-	if p.GetId() != "" && !isUUID(p.GetId()) {
-		return invalidPing("id", "not a UUID")
+	if text := p.GetId(); text != "" {
+		var err error // the canonical form alone, as the contract has it
+		if id, err = uuid.Parse(text); err != nil || len(text) != 36 {
+			return uuid.Nil, invalidPing("id", "not a UUID")
+		}
 	}
+	return id, checkFix(p)
+}
+
+// checkPing is readPing where the id is not needed.
+func checkPing(p *v1.Ping) pingFault {
+	_, f := readPing(p)
+	return f
+}
+
+// checkFix holds what a ping says of the place and the time against the contract.
+func checkFix(p *v1.Ping) pingFault {
 	if f := checkPlace(p); f.code != 0 {
 		return f
 	}
@@ -47,10 +61,10 @@ func checkPing(p *v1.Ping) pingFault {
 			return pingFault{v1.PingRefusal_INVALID_SPEED, "speed_mps", "not a number within 0 to 10000"}
 		}
 	}
-	if p.GetObservedTime() == nil {
+	switch at := p.GetObservedTime(); {
+	case at == nil:
 		return pingFault{v1.PingRefusal_INVALID_TIME, "observed_time", "missing"}
-	}
-	if p.GetObservedTime().CheckValid() != nil || p.GetObservedTime().AsTime().Year() < firstYear {
+	case at.GetSeconds() < firstSecond || at.CheckValid() != nil:
 		return pingFault{v1.PingRefusal_INVALID_TIME, "observed_time", "not a time since 2000"}
 	}
 	if _, known := v1.Ping_AppState_name[int32(p.GetAppState())]; !known {
@@ -72,12 +86,6 @@ func checkPlace(p *v1.Ping) pingFault {
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
-// isUUID takes the canonical form alone, as the contract does.
-func isUUID(text string) bool {
-	_, err := uuid.Parse(text)
-	return err == nil && len(text) == 36
-}
 
 func invalidPing(field, detail string) pingFault {
 	return pingFault{v1.PingRefusal_INVALID_FIELD, field, detail}
@@ -107,7 +115,7 @@ func checkReported(p *v1.Ping, sent *timestamppb.Timestamp, now time.Time) pingF
 func pingFrom(p *v1.Ping, id uuid.UUID) engine.Ping {
 	out := engine.Ping{
 		ID: id, Place: geo.Point{Lat: p.GetLatitude(), Lng: p.GetLongitude()}, Accuracy: p.GetAccuracyMeters(),
-		Speed: math.NaN(), At: p.GetObservedTime().AsTime().UnixMilli(), Mock: p.GetMock(),
+		Speed: math.NaN(), At: p.GetObservedTime().GetSeconds()*1000 + int64(p.GetObservedTime().GetNanos()/1e6), Mock: p.GetMock(),
 	}
 	if out.Accuracy == 0 {
 		out.Accuracy = math.NaN()
@@ -133,7 +141,13 @@ var verdictFields = map[v1.PingRefusal_Code]string{
 // resultOf is what the engine said about a ping, by the same names. A verdict that the contract does not know is a
 // refusal without a code.
 func resultOf(id string, a engine.PingAnswer) *v1.PingResult {
-	r := &v1.PingResult{PingId: id, Outcome: v1.PingResult_TAKEN, Late: a.Late}
+	r := new(v1.PingResult)
+	setResult(r, id, a)
+	return r
+}
+
+func setResult(r *v1.PingResult, id string, a engine.PingAnswer) {
+	r.PingId, r.Outcome, r.Late = id, v1.PingResult_TAKEN, a.Late
 	switch a.Verdict {
 	case engine.Taken:
 	case engine.Repeated:
@@ -142,5 +156,4 @@ func resultOf(id string, a engine.PingAnswer) *v1.PingResult {
 		r.Outcome, r.Refusal = v1.PingResult_REFUSED, v1.PingRefusal_Code(v1.PingRefusal_Code_value[string(a.Verdict)])
 		r.Field = verdictFields[r.Refusal]
 	}
-	return r
 }

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"buf.build/go/protovalidate"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // callers may compress
@@ -14,6 +17,9 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
+	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/services/api/admit"
+	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/engine"
 )
 
@@ -23,11 +29,19 @@ type Config struct {
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 	Limits   Limits
+	// Admission says which calls are taken when more come than the node can serve.
+	Admission admit.Settings
+	// Streams is how many calls may be under way on one connection; what is beyond waits at the caller's. Default 250.
+	Streams int
 	// TLS: the listener speaks TLS, so HTTP/2 needs no clear-text upgrade.
 	TLS bool
 	// UnsignedIdentity tells brands that IdentifyPerson takes JWTs without a signature; for the demo only. The engine has
 	// its own switch.
 	UnsignedIdentity bool
+	// CredentialStates tells what providers last said of a brand's credentials; nil: nobody knows.
+	CredentialStates func(ctx context.Context, brandID uuid.UUID) (map[uuid.UUID]brand.CredentialState, error)
+	// PushServices are the hosts that a web push subscription may lead to; nil: the known ones.
+	PushServices pusher.PushServices
 	// Options go to grpc.NewServer, such as a stats handler for traces.
 	Options []grpc.ServerOption
 }
@@ -39,12 +53,19 @@ type Server struct {
 	validator protovalidate.Validator
 	methods   map[string]*method
 	limits    *limiter
+	gate      *admit.Gate
+	refusals  refusals
+	held      atomic.Int64 // refusals held back
+	streams   int
 	metrics   *metrics
 	grpc      *grpc.Server
 	health    *health.Server
 	unsigned  bool
 	tls       bool
 	web       *web
+
+	credentialStates func(ctx context.Context, brandID uuid.UUID) (map[uuid.UUID]brand.CredentialState, error)
+	pushServices     pusher.PushServices
 }
 
 // keepAlive drops connections of phones that went away and refuses peers that ping too often.
@@ -59,7 +80,16 @@ func New(c Config) (*Server, error) {
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
 	}
+	s.credentialStates, s.pushServices = c.CredentialStates, c.PushServices
+	if s.pushServices == nil {
+		s.pushServices = pusher.KnownPushServices()
+	}
 	s.metrics = newMetrics(c.Registry)
+	s.gate = admit.NewGate(c.Admission)
+	c.Registry.MustRegister(s.gate)
+	if s.streams = c.Streams; s.streams <= 0 {
+		s.streams = defaultStreams
+	}
 	var err error
 	if s.limits, err = newLimiter(c.Limits); err != nil {
 		return nil, err
@@ -71,13 +101,13 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("constraints of the contract: %w", err)
 	}
 	s.grpc = grpc.NewServer(append([]grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.MaxConcurrentStreams(uint32(s.streams)), grpc.InTapHandle(s.tap),
 		grpc.KeepaliveEnforcementPolicy(keepAlive),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle, Time: serverPing}),
 		grpc.ChainUnaryInterceptor(s.unary), grpc.ChainStreamInterceptor(s.stream),
 	}, c.Options...)...)
 	s.register()
-	if s.web, err = newWeb(s.grpc); err != nil {
+	if s.web, err = newWeb(s); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -162,12 +162,12 @@ func (l *logFile) String() string {
 
 var readyLine = regexp.MustCompile(`^wantgo is ready: api http://(\S+) internal http://(\S+)$`)
 
-func (w *world) serve() *process {
+func (w *world) serve(more ...string) *process {
 	w.t.Helper()
 	a := w.emulators.Addresses
 	p := &process{w: w, log: &logFile{}, ended: make(chan struct{})}
-	p.cmd = exec.Command(w.program, "serve", "--data-dir", w.dir, "--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0",
-		"--fcm-endpoint", a.FCMEndpoint, "--apns-endpoint", a.APNsEndpoint, "--apns-ca", a.CA, "--log-format", "json")
+	p.cmd = exec.Command(w.program, append([]string{"serve", "--data-dir", w.dir, "--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0",
+		"--fcm-endpoint", a.FCMEndpoint, "--apns-endpoint", a.APNsEndpoint, "--apns-ca", a.CA, "--log-format", "json"}, more...)...)
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	require.NoError(w.t, err)
@@ -380,6 +380,7 @@ type decision struct {
 	Sentence   string            `json:"sentence"`
 	Deliveries []struct {
 		State string `json:"state"`
+		Code  string `json:"code"`
 	} `json:"deliveries"`
 }
 

@@ -24,7 +24,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {}} {
 		code, out, _ := typed(t, args...)
 		require.Equal(t, app.ExitOK, code)
-		for _, command := range []string{"demo", "init", "serve", "replay", "why", "emulator", "migrate", "version"} {
+		for _, command := range []string{"demo", "init", "serve", "replay", "why", "emulator", "backup", "restore", "erasures", "doctor", "migrate", "version"} {
 			require.Contains(t, out, "\n  "+command+" ")
 			code, help, _ := typed(t, command, "--help")
 			require.Equal(t, app.ExitOK, code)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +27,9 @@ const tokenLife = 30 * 24 * time.Hour
 type DeviceCaller struct {
 	BrandID, DeviceID, PersonID uuid.UUID
 	Expired                     bool // within the time that was allowed for
+	// Previous, beside ErrUnauthenticated: the token was the device's before its last change of person. Whoever did not
+	// hear the answer to that change has no other.
+	Previous bool
 }
 
 // KeyBySecret finds the live key a secret belongs to. ErrUnauthenticated otherwise.
@@ -60,28 +64,59 @@ func (e *Engine) Device(ctx context.Context, token string, allowExpired time.Dur
 	if err != nil {
 		return DeviceCaller{}, err
 	}
+	if t.Serial > serial { // minted by another node since this one looked
+		e.seats.remove(deviceKey{t.Brand, t.Device})
+		if k, serial, err = e.owner(ctx, t.Brand, t.Device); err != nil {
+			return DeviceCaller{BrandID: t.Brand, DeviceID: t.Device, Expired: expired}, err
+		}
+	}
 	if t.Serial != serial {
-		return DeviceCaller{}, ErrUnauthenticated
+		last := t.Serial == serial-1 && !expired
+		return DeviceCaller{BrandID: t.Brand, DeviceID: t.Device, PersonID: k.PersonID, Previous: last}, ErrUnauthenticated
 	}
 	return DeviceCaller{BrandID: t.Brand, DeviceID: t.Device, PersonID: k.PersonID, Expired: expired}, nil
 }
 
 // owner is the person of a device and the serial of its valid tokens, from memory or the directory.
 func (e *Engine) owner(ctx context.Context, brandID, deviceID uuid.UUID) (PersonKey, int64, error) {
-	if o, ok := e.owned.Get(deviceKey{brandID, deviceID}); ok {
-		return o.key, o.serial, nil
+	o, err := e.seat(ctx, brandID, deviceID)
+	if err != nil {
+		return PersonKey{}, 0, err
+	}
+	return o.person, o.serial, nil
+}
+
+func (e *Engine) seat(ctx context.Context, brandID, deviceID uuid.UUID) (*seat, error) {
+	if o := e.seats.get(deviceKey{brandID, deviceID}); o != nil {
+		return o, nil
 	}
 	d, err := e.directory.Device(ctx, brandID, deviceID)
 	if err != nil {
-		return PersonKey{}, 0, fmt.Errorf("device: %w", err)
+		return nil, fmt.Errorf("device: %w", err)
 	}
-	o := e.remember(d)
-	return o.key, o.serial, nil
+	return e.remember(d), nil
 }
 
-func (e *Engine) remember(d audience.Device) ownership {
-	o := ownership{PersonKey{d.BrandID, d.PersonID}, d.TokenSerial, d.LastSeenAt}
-	e.owned.Add(deviceKey{d.BrandID, d.ID}, o)
+// copyOf is the copy of a device's person.
+func (e *Engine) copyOf(ctx context.Context, brandID, deviceID uuid.UUID) (*person, error) {
+	o, err := e.seat(ctx, brandID, deviceID)
+	if err != nil {
+		return nil, err
+	}
+	if p := o.copy.Load(); p != nil && !p.evicted.Load() && rand.Uint32()&7 != 0 { // else it counts as asked for
+		return p, nil
+	}
+	p := e.copies.get(o.person)
+	o.copy.Store(p)
+	return p, nil
+}
+
+func (e *Engine) remember(d audience.Device) *seat {
+	o := &seat{device: deviceKey{d.BrandID, d.ID}, person: PersonKey{d.BrandID, d.PersonID}, serial: d.TokenSerial}
+	if !d.LastSeenAt.IsZero() {
+		o.seen.Store(d.LastSeenAt.UnixMilli())
+	}
+	e.seats.add(o)
 	return o
 }
 

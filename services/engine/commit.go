@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,18 +14,28 @@ import (
 // outweighs what the shared commit saves.
 const maxGroup = 200
 
+// A statement costs some tenths of a millisecond before its first row. While another one runs, a group therefore waits
+// for it, or until it is large enough to be worth one of its own; but never for longer than lingering.
+const (
+	worthwhile = 100
+	lingering  = 4 * time.Millisecond
+)
+
 // committer gathers the writes that wait while a statement runs and sends them as the next one. A lone write goes
 // at once; under load the groups grow by themselves.
 type committer struct {
-	people  People
-	queue   chan *pendingWrite
-	timeout time.Duration
-	metrics *Metrics
-	closed  chan struct{} // nobody commits any more
+	people    People
+	queue     chan *pendingWrite
+	timeout   time.Duration
+	metrics   *Metrics
+	closed    chan struct{} // nobody commits any more
+	gathering sync.Mutex    // one group is gathered at a time
+	running   atomic.Int32  // statements
+	ended     chan struct{} // one of them did
 }
 
-// errClosed is answered for what came after the last committer ended. It was not written.
-var errClosed = errors.New("the engine is closed")
+// ErrClosed is answered by a node that has stopped, for what came after its last committer ended. It was not written.
+var ErrClosed = errors.New("the engine is closed")
 
 type pendingWrite struct {
 	write *PersonWrite
@@ -37,61 +49,102 @@ type writeResult struct {
 }
 
 func newCommitter(people People, m *Metrics) *committer {
-	return &committer{people: people, queue: make(chan *pendingWrite, 4096), timeout: 15 * time.Second, metrics: m, closed: make(chan struct{})}
+	return &committer{people: people, queue: make(chan *pendingWrite, 4096), timeout: 15 * time.Second, metrics: m, closed: make(chan struct{}), ended: make(chan struct{}, 1)}
 }
 
 // run commits until ctx ends and the queue is empty. Several may run at once.
 func (c *committer) run(ctx context.Context) {
 	var held *pendingWrite
 	for {
-		first := held
-		if first == nil {
-			select {
-			case first = <-c.queue:
-			case <-ctx.Done():
-				select {
-				case first = <-c.queue:
-				default:
-					return
-				}
-			}
-		}
 		var group []*pendingWrite
-		group, held = c.gather(first)
+		if group, held = c.next(ctx, held); len(group) == 0 {
+			return
+		}
+		c.running.Add(1)
 		c.commit(group, false)
+		c.running.Add(-1)
+		select {
+		case c.ended <- struct{}{}:
+		default:
+		}
 	}
 }
 
-// gather takes what waits, up to a group's size. A second write of one person, which two copies of that person can
-// bring about, is held for the next group.
-func (c *committer) gather(first *pendingWrite) (group []*pendingWrite, held *pendingWrite) {
-	group = append(group, first)
-	people := map[PersonKey]struct{}{first.write.Key: {}}
-	for len(group) < maxGroup {
+// next waits for a write, or takes the one that was held back, and gathers others round it; none: it is over.
+func (c *committer) next(ctx context.Context, first *pendingWrite) (group []*pendingWrite, held *pendingWrite) {
+	c.gathering.Lock()
+	defer c.gathering.Unlock()
+	if first == nil {
 		select {
-		case w := <-c.queue:
-			if _, twice := people[w.write.Key]; twice {
-				return group, w
+		case first = <-c.queue:
+		case <-ctx.Done():
+			select {
+			case first = <-c.queue:
+			default:
+				return nil, nil
 			}
-			people[w.write.Key] = struct{}{}
-			group = append(group, w)
-		default:
-			return group, nil
 		}
+	}
+	return c.gather(ctx, first)
+}
+
+// gather takes what waits, up to a group's size, and what comes while it is worth waiting. A second write of one person,
+// which two copies of that person can bring about, is held for the next group.
+func (c *committer) gather(ctx context.Context, first *pendingWrite) (group []*pendingWrite, held *pendingWrite) {
+	group = append(make([]*pendingWrite, 0, maxGroup), first)
+	people := map[PersonKey]struct{}{first.write.Key: {}}
+	var waited *time.Timer
+	for last := false; len(group) < maxGroup; {
+		var w *pendingWrite
+		select {
+		case w = <-c.queue:
+		default:
+			if last || len(group) >= worthwhile || c.running.Load() == 0 {
+				return group, nil
+			}
+			if waited == nil {
+				waited = time.NewTimer(lingering)
+				defer waited.Stop()
+			}
+			select {
+			case w = <-c.queue:
+			case <-c.ended:
+			case <-waited.C:
+			case <-ctx.Done():
+			}
+			if last = w == nil; last {
+				continue
+			}
+		}
+		if _, twice := people[w.write.Key]; twice {
+			return group, w
+		}
+		people[w.write.Key] = struct{}{}
+		group = append(group, w)
 	}
 	return group, nil
 }
 
-// submit queues a write; its result comes on the returned channel.
+// submit queues a write; its result comes on the returned channel. Where the queue stays full for as long as a statement
+// may take, the write is not taken: ErrBusy.
 func (c *committer) submit(ctx context.Context, w *PersonWrite) (<-chan writeResult, error) {
 	p := &pendingWrite{write: w, done: make(chan writeResult, 1)}
 	select {
 	case c.queue <- p:
 		return p.done, nil
+	default:
+	}
+	patience := time.NewTimer(c.timeout)
+	defer patience.Stop()
+	select {
+	case c.queue <- p:
+		return p.done, nil
+	case <-patience.C:
+		return nil, ErrBusy
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-c.closed:
-		return nil, errClosed
+		return nil, ErrClosed
 	}
 }
 
@@ -106,7 +159,7 @@ func (c *committer) wait(done <-chan writeResult) writeResult {
 	case r := <-done: // settled by the last committer
 		return r
 	default:
-		return writeResult{err: errClosed}
+		return writeResult{err: ErrClosed}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/wantgo/wantgo/services/audience"
 )
 
 // copies are the people this node knows, most recently used, bounded. Losing a copy costs a read and what was
@@ -15,7 +17,7 @@ type copies struct {
 }
 
 func newCopies(size int) (*copies, error) {
-	people, err := lru.New[PersonKey, *person](size)
+	people, err := lru.NewWithEvict(size, func(_ PersonKey, p *person) { p.evict() })
 	return &copies{people: people}, err
 }
 
@@ -51,11 +53,7 @@ func (c *copies) forget(key PersonKey) (devices []uuid.UUID) {
 
 // outdate makes the next use read the row again if the copy is older than a version that is known to exist. It does not
 // wait for the person.
-func (c *copies) outdate(key PersonKey, version int64) {
-	p, ok := c.people.Peek(key)
-	if !ok {
-		return
-	}
+func (p *person) outdate(version int64) {
 	for known := p.newest.Load(); known < version && !p.newest.CompareAndSwap(known, version); known = p.newest.Load() {
 	}
 }
@@ -78,3 +76,12 @@ func (c *copies) clear() {
 }
 
 func (c *copies) len() int { return c.people.Len() }
+
+// evict notes that this is no longer the copy of the person, and lets go of what it holds unless it is in use.
+func (p *person) evict() {
+	p.evicted.Store(true)
+	if p.mu.TryLock() {
+		p.loaded, p.hot, p.devices, p.profile = false, hot{}, nil, audience.Profile{}
+		p.mu.Unlock()
+	}
+}

@@ -40,6 +40,8 @@ type Config struct {
 	Senders pusher.Senders
 	// Observer is told of dispatching beside the metrics; nil: nobody.
 	Observer pusher.Observer
+	// Pace bounds how fast attempts begin.
+	Pace pusher.Pace
 	// People bounds the copies of people in memory; default 200,000.
 	People int
 	// Committers is how many statements may run at once; default 3.
@@ -64,7 +66,7 @@ type Engine struct {
 	metrics    *Metrics
 	catalogue  *catalogue
 	copies     *copies
-	owned      *lru.Cache[deviceKey, ownership]
+	seats      *seats
 	named      *lru.Cache[nameKey, audience.Device]
 	committer  *committer
 	committers int
@@ -104,7 +106,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("people in memory: %w", err)
 	}
-	owned, err := lru.New[deviceKey, ownership](2 * c.People)
+	seats, err := newSeats(2 * c.People)
 	if err != nil {
 		return nil, fmt.Errorf("devices in memory: %w", err)
 	}
@@ -115,7 +117,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	e := &Engine{
 		people: c.Storage, directory: c.Storage, ground: c.Storage, requests: c.Requests, storage: c.Storage,
 		keeper: c.Keeper, clock: c.Clock, node: c.Node, log: c.Log, unsigned: c.AllowUnsignedIdentity,
-		catalogue: &catalogue{storage: c.Storage}, copies: people, owned: owned, named: named, committers: c.Committers,
+		catalogue: &catalogue{storage: c.Storage}, copies: people, seats: seats, named: named, committers: c.Committers,
 		stock: newStockroom(c.Storage, c.Node),
 	}
 	e.metrics = newMetrics(c.Registry, e)
@@ -139,7 +141,7 @@ func (e *Engine) newDispatcher(c Config) (*pusher.Dispatcher, error) {
 	}
 	return pusher.New(pusher.Config{
 		Node: c.Node, Now: e.clock.Now, Outbox: c.Storage, Senders: c.Senders, Recheck: e, Ended: e,
-		Observer: observer, Log: c.Log,
+		Observer: observer, Pace: c.Pace, Log: c.Log,
 	})
 }
 
@@ -155,7 +157,7 @@ func (e *Engine) start(ctx context.Context) error {
 		return fmt.Errorf("database clock: %w", err)
 	}
 	e.revokedAt = now
-	if _, err := e.readEpoch(ctx); err != nil {
+	if err := e.readEpoch(ctx); err != nil {
 		return err
 	}
 	if _, err := e.catalogue.refresh(ctx); err != nil {
@@ -169,14 +171,29 @@ func (e *Engine) start(ctx context.Context) error {
 	return nil
 }
 
-// readEpoch reads the database's history; changed is true when it is not the one known so far.
-func (e *Engine) readEpoch(ctx context.Context) (changed bool, err error) {
+// readEpoch reads the database's history.
+func (e *Engine) readEpoch(ctx context.Context) error {
 	epoch, err := e.ground.Epoch(ctx)
 	if err != nil {
-		return false, fmt.Errorf("epoch: %w", err)
+		return fmt.Errorf("epoch: %w", err)
 	}
-	before := e.epoch.Swap(&epoch)
-	return before != nil && *before != epoch, nil
+	e.NoteEpoch(epoch)
+	return nil
+}
+
+// NoteEpoch tells the node the database's history, as a new connection found it. Tokens of another one are refused from
+// now on, which makes the row be read; the copies are dropped soon after, because whoever connects may hold some of them.
+func (e *Engine) NoteEpoch(epoch string) {
+	if before := e.epoch.Swap(&epoch); before == nil || *before == epoch {
+		return
+	}
+	e.log.Warn("the database has another history; all copies are dropped")
+	go func() {
+		e.copies.clear()
+		e.seats.clear()
+		e.named.Purge()
+		e.stock.clear()
+	}()
 }
 
 // Epoch names the database's history.

@@ -13,6 +13,13 @@ func (e *Engine) Sweep(ctx context.Context, overdue time.Duration) error {
 	return e.sweep(ctx, overdue)
 }
 
+func (e *Engine) Tick(ctx context.Context) error { return e.tickHeld(ctx) }
+
+// NewNodeClockAt is a clock made at a time, whose monotonic clock is moved by hand.
+func NewNodeClockAt(start time.Time, passed *time.Duration) *NodeClock {
+	return &NodeClock{start: start, passed: func() time.Duration { return *passed }}
+}
+
 // Waiting is how many calls about one person wait for it.
 func (e *Engine) Waiting(key PersonKey) int {
 	q := &e.copies.get(key).folds

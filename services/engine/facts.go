@@ -104,17 +104,20 @@ type PersonWrite struct {
 	DueAt       time.Time // lower bound of the next timer; zero: none
 	// At is the engine time of the write. A stored due time after At and before DueAt stays: it is a lower bound, and
 	// moving it later only dirties its index. Zero: DueAt is stored as it is.
-	At         time.Time
-	Profile    *audience.Profile // nil: unchanged
-	Revoke     string            // not empty: also append to the revocation table ("paused", "consent", "erased", "moved")
-	Consents   []audience.ConsentEvent
-	Uses       []LocationUse
-	Places     []Place
-	Traces     []Trace
-	Opened     []OpenVisit
-	Closed     []OpenVisit // Since is not looked at
-	Coupons    []CouponWrite
-	Deliveries []DeliveryWrite
+	At time.Time
+	// LeasedUntil is when the first of the leases ends that this write relies on, by the database's clock: those of the
+	// blocks its coupons are from. A statement that begins later than that finds the write lost. Zero: it relies on none.
+	LeasedUntil time.Time
+	Profile     *audience.Profile // nil: unchanged
+	Revoke      string            // not empty: also append to the revocation table ("paused", "consent", "erased", "moved")
+	Consents    []audience.ConsentEvent
+	Uses        []LocationUse
+	Places      []Place
+	Traces      []Trace
+	Opened      []OpenVisit
+	Closed      []OpenVisit // Since is not looked at
+	Coupons     []CouponWrite
+	Deliveries  []DeliveryWrite
 	// CancelDeliveries cancels every delivery of the person that is still Pending, with this reason.
 	CancelDeliveries string
 	// CancelNotification cancels the Pending deliveries of these notifications (shown in the app first).

@@ -121,7 +121,7 @@ func mergeFolds(folds []cap.Fold, by time.Time) []cap.Fold {
 func (t *turn) forgetPings() {
 	for _, d := range t.p.hot.devices {
 		t.touch(d)
-		d.recent, d.presence.LastPing = nil, presence.ID{}
+		d.recent, d.presence.LastPing = recentPings{}, presence.ID{}
 		for i := range d.presence.Stays {
 			d.presence.Stays[i].By = presence.ID{}
 		}

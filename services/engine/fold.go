@@ -38,23 +38,40 @@ type folded struct {
 func (e *Engine) fold(ctx context.Context, key PersonKey, s step) error {
 	p := e.copies.get(key)
 	f := &folded{ctx: ctx, step: s}
-	if p.folds.join(f) || p.folds.await(f) {
+	lead, ok := p.folds.join(f)
+	if !ok {
+		return ErrBusy
+	}
+	if lead || p.folds.await(f) {
 		e.lead(p, f)
 	}
 	return f.err
 }
 
-// join queues a call; true: nobody leads, so it does.
-func (q *folds) join(f *folded) bool {
+// maxWaiting is how many calls about one person wait at most: a few turns' worth, more than a person's devices can mean.
+const maxWaiting = 4 * maxFold
+
+// join queues a call, unless too many wait; lead: nobody leads, so it does.
+func (q *folds) join(f *folded) (lead, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if len(q.waiting) >= maxWaiting {
+		return false, false
+	}
 	q.waiting = append(q.waiting, f)
 	if !q.led {
 		q.led, f.lead = true, true
-		return true
+		return true, true
 	}
 	f.wake = make(chan bool, 1)
-	return false
+	return false, true
+}
+
+// busy tells whether calls wait for the person, or one leads.
+func (q *folds) busy() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.led
 }
 
 // await waits until the call is done (false) or has to lead (true).

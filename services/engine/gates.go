@@ -18,10 +18,20 @@ const (
 	promiseGrace = 30 * time.Second
 )
 
+// knownFor is for how long it is taken as known that a person may be looked at, while profile and catalogue stay as they
+// are: what time alone changes of it (a filing that ends, a birthday) is seen that late.
+const knownFor = time.Second
+
 // mayLook asks gates 1 to 4 once for a report: filing, age or guardian, pause, location consent. "" lets it pass.
 func (r *reporting) mayLook() Verdict {
+	may := &r.p.may
+	if may.view == r.v && r.now < may.until {
+		return ""
+	}
+	*may = locatable{}
 	ok, why := audience.MayLocate(&r.p.profile, r.v.brand, time.UnixMilli(r.now).UTC())
 	if ok {
+		*may = locatable{r.v, r.now + knownFor.Milliseconds()}
 		return ""
 	}
 	return Verdict(why.String())

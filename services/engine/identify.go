@@ -252,7 +252,7 @@ func (e *Engine) moveDevice(ctx context.Context, d audience.Device, to uuid.UUID
 }
 
 func (e *Engine) forgetDevice(d audience.Device, from uuid.UUID) {
-	e.owned.Remove(deviceKey{d.BrandID, d.ID})
+	e.seats.remove(deviceKey{d.BrandID, d.ID})
 	if d.ExternalID != "" {
 		e.named.Remove(nameKey{d.BrandID, d.ExternalID})
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -16,6 +17,7 @@ import (
 // a person, a device, a place or an address.
 type Metrics struct {
 	pings       *prometheus.CounterVec
+	taken       prometheus.Counter // of pings
 	transitions *prometheus.CounterVec
 	decisions   *prometheus.CounterVec
 	commits     *prometheus.HistogramVec
@@ -32,6 +34,7 @@ type Metrics struct {
 	outbox      *prometheus.CounterVec
 	waiting     prometheus.Gauge
 	inFlight    prometheus.Gauge
+	breakers    *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer, e *Engine) *Metrics {
@@ -61,20 +64,32 @@ func newMetrics(r prometheus.Registerer, e *Engine) *Metrics {
 		lost:     counter("deliveries_lost_total", "Deliveries another node took first.", "op"),
 		outbox:   counter("outbox_failures_total", "Failed calls of the outbox.", "op"),
 		waiting:  f.NewGauge(prometheus.GaugeOpts{Namespace: "wantgo", Name: "deliveries_waiting", Help: "Deliveries waiting in this process."}),
+		breakers: f.NewGaugeVec(prometheus.GaugeOpts{Namespace: "wantgo", Name: "push_credential_refused",
+			Help: "1 while a provider refuses a brand's credential and its deliveries wait: raise an alarm on it."}, []string{"brand", "provider"}),
 		inFlight: f.NewGauge(prometheus.GaugeOpts{Namespace: "wantgo", Name: "deliveries_in_flight", Help: "Attempts under way."}),
 	}
+	m.taken = m.pings.WithLabelValues(string(Taken))
 	f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "wantgo", Name: "people_in_memory", Help: "Copies of people this node holds."},
 		func() float64 { return float64(e.copies.len()) })
 	return m
 }
 
-func (m *Metrics) answered(a *Answer) {
-	if a.Err != nil {
-		m.pings.WithLabelValues("REPORT_REFUSED").Inc()
+func (m *Metrics) answered(answers []Answer) {
+	taken := 0
+	for i := range answers {
+		if answers[i].Err != nil {
+			m.pings.WithLabelValues("REPORT_REFUSED").Inc()
+			continue
+		}
+		for j := range answers[i].Pings {
+			if v := answers[i].Pings[j].Verdict; v == Taken {
+				taken++
+			} else {
+				m.pings.WithLabelValues(string(v)).Inc()
+			}
+		}
 	}
-	for i := range a.Pings {
-		m.pings.WithLabelValues(string(a.Pings[i].Verdict)).Inc()
-	}
+	m.taken.Add(float64(taken))
 }
 
 func (m *Metrics) transition(k presence.Kind, r presence.Reason) {
@@ -121,6 +136,15 @@ func (m *Metrics) OutboxFailed(op string) { m.outbox.WithLabelValues(op).Inc() }
 func (m *Metrics) Waiting(n int)  { m.waiting.Set(float64(n)) }
 func (m *Metrics) InFlight(n int) { m.inFlight.Set(float64(n)) }
 
+// Breaker makes Metrics a pusher.BreakerObserver: a refused credential is an alarm, by brand.
+func (m *Metrics) Breaker(brandID uuid.UUID, p pusher.Provider, _ string, open bool) {
+	if open {
+		m.breakers.WithLabelValues(brandID.String(), string(p)).Set(1)
+	} else {
+		m.breakers.DeleteLabelValues(brandID.String(), string(p))
+	}
+}
+
 // observers tells two observers of everything.
 type observers struct{ a, b pusher.Observer }
 
@@ -138,3 +162,11 @@ func (o observers) Lost(op string)         { o.a.Lost(op); o.b.Lost(op) }
 func (o observers) OutboxFailed(op string) { o.a.OutboxFailed(op); o.b.OutboxFailed(op) }
 func (o observers) Waiting(n int)          { o.a.Waiting(n); o.b.Waiting(n) }
 func (o observers) InFlight(n int)         { o.a.InFlight(n); o.b.InFlight(n) }
+
+func (o observers) Breaker(brandID uuid.UUID, p pusher.Provider, code string, open bool) {
+	for _, each := range []pusher.Observer{o.a, o.b} {
+		if b, ok := each.(pusher.BreakerObserver); ok {
+			b.Breaker(brandID, p, code, open)
+		}
+	}
+}

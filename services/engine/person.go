@@ -16,33 +16,46 @@ import (
 
 // person is a node's copy of one person's row. It is used under its lock only; whoever holds the lock decides.
 type person struct {
-	mu       sync.Mutex
-	folds    folds
-	newest   atomic.Int64 // a version of the row that is known to exist
+	mu      sync.Mutex
+	folds   folds
+	newest  atomic.Int64                // a version of the row that is known to exist
+	latest  atomic.Pointer[deviceState] // the device that reported last: what the next ping probably needs
+	evicted atomic.Bool                 // another copy may have taken this one's place
+	loaded  bool
+	status  PersonStatus
+	version int64
+	// What was found out about the profile and devices in hand, so that the next ping need not look again.
+	mine uuid.UUID // one of devices
+	may  locatable
+	hot  hot
+	// What a quiet ping needs ends here.
+	profile  audience.Profile
+	devices  []audience.Device
 	key      PersonKey
-	loaded   bool
 	fault    error // why the row could not be taken in when it was last read; nil: it could, or there is none
 	loadedAt time.Time
+	asked    int64 // newest when the row was last asked for
 	// dueWritten is when the row's state says that the person is due: what the row itself says is no later.
 	dueWritten time.Time
-	version    int64
-	status     PersonStatus
 	successor  uuid.UUID
-	profile    audience.Profile
-	devices    []audience.Device
-	hot        hot
+}
+
+// locatable is that a profile passed gates 1 to 4 under a view, and until when that is taken as known.
+type locatable struct {
+	view  *view
+	until int64 // ms
 }
 
 // hot is what a person's row keeps for decisions. Its slices and maps are replaced, never changed in place, so that
 // a shallow copy is an undo; the devices' states are undone one by one.
 type hot struct {
 	devices   []*deviceState
+	usedUntil int64  // ms; the location-use record covers pings up to here
+	cell      uint64 // H3 resolution 7
+	cellAt    int64  // ms
 	entries   []cap.Entry
 	folds     []cap.Fold
 	issued    map[uuid.UUID]int // coupons by offer, ever
-	usedUntil int64             // ms; the location-use record covers pings up to here
-	cell      uint64            // H3 resolution 7
-	cellAt    int64             // ms
 	takenFrom []uuid.UUID       // people whose ledger this one took over
 	unknown   []byte            // fields of a newer writer, kept as they came
 }
@@ -51,7 +64,7 @@ type hot struct {
 type deviceState struct {
 	id           uuid.UUID
 	presence     presence.State
-	recent       []uuid.UUID // pings that caused a write, oldest first, at most maxRecent
+	recent       recentPings // those that caused a write
 	heardWritten int64       // ms; LastHeard as the row has it
 	follower     index.Follower
 }
@@ -78,16 +91,43 @@ func (h *hot) deviceOf(id uuid.UUID) *deviceState {
 	return d
 }
 
-func (d *deviceState) remember(ping uuid.UUID) {
-	if len(d.recent) >= maxRecent {
-		d.recent = slices.Clone(d.recent[len(d.recent)-maxRecent+1:])
-	}
-	d.recent = append(slices.Clip(d.recent), ping)
+// recentPings are ids of pings, oldest first, at most maxRecent. A copy is not changed with the original.
+type recentPings struct {
+	ids  []uuid.UUID
+	mask uint64 // has a bit of every id: most others are told apart without a look at ids
 }
+
+func (r *recentPings) add(ping uuid.UUID) {
+	if len(r.ids) >= maxRecent {
+		r.ids = slices.Clone(r.ids[len(r.ids)-maxRecent+1:])
+		r.mask = 0
+		for i := range r.ids {
+			r.mask |= bitOf(&r.ids[i])
+		}
+	}
+	r.ids = append(slices.Clip(r.ids), ping)
+	r.mask |= bitOf(&ping)
+}
+
+func (r *recentPings) has(ping *uuid.UUID) bool {
+	return r.mask&bitOf(ping) != 0 && slices.Contains(r.ids, *ping)
+}
+
+// bitOf takes a byte that is random in ids of every version.
+func bitOf(id *uuid.UUID) uint64 { return 1 << ((id[15] ^ id[11]) & 63) }
 
 // hasDevice tells whether a device is the person's.
 func (p *person) hasDevice(id uuid.UUID) bool {
-	return slices.ContainsFunc(p.devices, func(d audience.Device) bool { return d.ID == id })
+	if p.mine == id {
+		return true
+	}
+	for i := range p.devices {
+		if p.devices[i].ID == id {
+			p.mine = id
+			return true
+		}
+	}
+	return false
 }
 
 // zone is where the person's calendar days are counted: the person's own, the reporting device's, the brand's.

@@ -18,6 +18,8 @@ import (
 const (
 	// maxSkew is how far ahead of engine time a ping may be, once corrected by the call's sent time.
 	maxSkew = 2 * time.Minute
+	// maxOnTheWay is by how much a report of one phone may be older than another that was taken before it.
+	maxOnTheWay = 2 * time.Second
 	// recordCovers is how long one location-use record covers a person and purpose.
 	recordCovers = 15 * time.Minute
 	// sensitiveGrowth is how much a sensitive place is grown where the accuracy is unknown, metres.
@@ -40,34 +42,47 @@ type reporting struct {
 	now        int64 // ms: when the report was received
 	correction int64 // ms, added to the phone's times
 	moments    []campaign.Moment
-	sorted     []int
+	// untouched: the only ping of the turn, of a device that is near nothing. Its state is not saved for an undo before
+	// something may come of the ping: nothing else of it is ever undone.
+	untouched bool
+	sorted    []int
 }
 
-func reportStep(report *Report, token *statev1.Token, answer *Answer) step {
-	return func(t *turn) error {
-		if !t.e.owns(t.p, report.DeviceID) { // asked at every try: a lost race may have been against a login or an erasure
-			*answer = Answer{Err: ErrGone}
-			return nil
-		}
-		*answer = Answer{Pings: make([]PingAnswer, len(report.Pings))}
-		r := &reporting{turn: t, report: report, token: token, answer: answer, now: report.Received.UnixMilli()}
-		if !report.SentAt.IsZero() {
-			r.correction = r.now - report.SentAt.UnixMilli()
-		}
-		return r.run()
+// report takes one report into the turn.
+func (t *turn) report(report *Report, token *statev1.Token, answer *Answer) error {
+	if !t.e.owns(t.p, report.DeviceID) { // asked at every try: a lost race may have been against a login or an erasure
+		*answer = Answer{Err: ErrGone}
+		return nil
 	}
+	verdicts := answer.Pings
+	if len(verdicts) != len(report.Pings) {
+		verdicts = make([]PingAnswer, len(report.Pings))
+	}
+	*answer = Answer{Pings: verdicts}
+	r := &t.r
+	*r = reporting{turn: t, report: report, token: token, answer: answer, now: report.Received.UnixMilli(), sorted: r.sorted[:0]}
+	if !report.SentAt.IsZero() {
+		r.correction = r.now - report.SentAt.UnixMilli()
+	}
+	return r.run()
 }
 
 func (r *reporting) run() error {
 	r.device = r.p.hot.deviceOf(r.report.DeviceID)
-	r.touch(r.device)
+	if r.p.latest.Load() != r.device {
+		r.p.latest.Store(r.device)
+	}
 	gate := r.mayLook()
+	if r.untouched = gate == "" && len(r.report.Pings) == 1 && r.token == nil && !r.dirty && r.device.presence.IsIdle(); !r.untouched {
+		r.touch(r.device)
+	}
 	if gate == "" {
 		r.takeToken()
 	} else {
 		r.device.presence.Forget() // who may not be looked at is not remembered either, and gets no token
 	}
 	repeatsUpTo := r.repeats()
+	overtaken := repeatsUpTo < 0 && r.overtaken()
 	r.tick(r.device, r.now, r.answer)
 	if gate == "" { // else the visit is told, but nothing comes of it: no ping is looked at now either
 		r.moments = r.timed
@@ -80,6 +95,8 @@ func (r *reporting) run() error {
 		case verdict != Taken:
 		case place <= repeatsUpTo:
 			verdict = Repeated
+		case overtaken:
+			verdict = NotInOrder
 		case gate != "":
 			verdict = gate
 		case r.p.profile.WasPaused(time.UnixMilli(r.observed(ping))):
@@ -110,22 +127,33 @@ func (r *reporting) run() error {
 func (r *reporting) repeats() int {
 	order := r.order()
 	for place := len(order) - 1; place >= 0; place-- {
-		if slices.Contains(r.device.recent, r.report.Pings[order[place]].ID) {
+		if r.device.recent.has(&r.report.Pings[order[place]].ID) {
 			return place
 		}
 	}
 	return -1
 }
 
+// overtaken tells whether the report was sent before pings that the row has been told of since. It lay somewhere, in a
+// frozen node or on a broken line, while the phone repeated it elsewhere and went on; its ping ids may be forgotten by
+// now. The phone says when it sent it, and the token by how much its clock is wrong; neither is asked of a report that
+// brings the row's last word on the device, so that a phone whose clock is set back is not refused.
+func (r *reporting) overtaken() bool {
+	t := r.token
+	if t == nil || t.CorrectionMs == nil || r.report.SentAt.IsZero() || t.ObservedMs >= r.device.heardWritten {
+		return false
+	}
+	return r.report.SentAt.UnixMilli()+t.GetCorrectionMs()+maxOnTheWay.Milliseconds() < r.device.heardWritten
+}
+
 // order is the order in which the pings are taken: as they came under an exact brand and in imports, else by the time
 // of observation, because a phone's buffer may come shuffled.
 func (r *reporting) order() []int {
-	if r.sorted != nil {
+	if len(r.sorted) == len(r.report.Pings) {
 		return r.sorted
 	}
-	r.sorted = make([]int, len(r.report.Pings))
-	for i := range r.sorted {
-		r.sorted[i] = i
+	for i := range r.report.Pings {
+		r.sorted = append(r.sorted, i)
 	}
 	if !r.report.Import && r.v.brand.Settings.Device.Policy != presence.Exact {
 		slices.SortStableFunc(r.sorted, func(a, b int) int {
@@ -165,6 +193,9 @@ func (r *reporting) take(p *Ping) (verdict Verdict, late bool) {
 		return Verdict(campaign.SensitivePlace), false
 	}
 	r.match(p)
+	if r.untouched && (r.dirty || len(r.candidates) > 0) {
+		r.touch(r.device)
+	}
 	device := &r.v.brand.Settings.Device
 	revision := r.device.presence.Revision
 	var refusal presence.Refusal
@@ -239,7 +270,7 @@ func (r *reporting) record(p *Ping, at int64, revision uint32) {
 		r.dirty = true
 	}
 	if changed {
-		d.remember(p.ID)
+		d.recent.add(p.ID)
 	}
 }
 

@@ -67,7 +67,7 @@ func (d *deviceState) message() *statev1.DeviceState {
 	for _, a := range w.Approaches {
 		m.Approaches = append(m.Approaches, &statev1.Approach{FenceId: bytesOf(uuid.UUID(a.Fence)), AtMs: a.At, Told: a.Told})
 	}
-	for _, id := range d.recent {
+	for _, id := range d.recent.ids {
 		m.RecentPingIds = append(m.RecentPingIds, id[:]...)
 	}
 	return m
@@ -129,7 +129,7 @@ func deviceFrom(m *statev1.DeviceState) *deviceState {
 		d.presence.Approaches = append(d.presence.Approaches, presence.Approach{Fence: presence.ID(idFrom(a.FenceId)), At: a.AtMs, Told: a.Told})
 	}
 	for b := m.RecentPingIds; len(b) >= 16; b = b[16:] {
-		d.recent = append(d.recent, idFrom(b[:16]))
+		d.recent.add(idFrom(b[:16]))
 	}
 	return d
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,10 @@ const (
 )
 
 // stockroom holds the blocks this node may issue from. Only the pool in the database says that there is no stock.
+//
+// Whether a lease still holds is asked twice: here, by the monotonic clock, so that a node stops in time; and by the
+// statement that writes the coupon, by the database's clock, because a node may be stopped in its tracks for longer than
+// any margin between the two.
 type stockroom struct {
 	pool  Stock
 	node  uuid.UUID
@@ -31,6 +36,7 @@ type heldBlock struct {
 	id    uuid.UUID
 	left  int64
 	until time.Time // monotonic; nothing is issued from it after
+	lease time.Time // its end by the database's clock
 }
 
 func newStockroom(pool Stock, node uuid.UUID) *stockroom {
@@ -54,7 +60,7 @@ func (s *stockroom) ask(ctx context.Context, brandID, offer uuid.UUID, total int
 		return nil
 	}
 	delete(s.empty, offer)
-	s.held[offer] = append(s.held[offer], &heldBlock{b.ID, b.Size, asked.Add(stockLease - stockMargin)})
+	s.held[offer] = append(s.held[offer], &heldBlock{b.ID, b.Size, asked.Add(stockLease - stockMargin), b.LeaseUntil})
 	return nil
 }
 
@@ -93,6 +99,15 @@ func (s *stockroom) giveBack(taken []stockTake) {
 	}
 }
 
+// drop forgets the blocks of some takes: their leases have ended for the database.
+func (s *stockroom) drop(taken []stockTake) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range taken {
+		s.held[t.offer] = slices.DeleteFunc(s.held[t.offer], func(b *heldBlock) bool { return b.id == t.block })
+	}
+}
+
 // renew keeps the leases of blocks with something left, and forgets the others.
 func (s *stockroom) renew(ctx context.Context) error {
 	ids := s.live()
@@ -104,16 +119,12 @@ func (s *stockroom) renew(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("renew stock blocks: %w", err)
 	}
-	kept := map[uuid.UUID]bool{}
-	for _, id := range alive {
-		kept[id] = true
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, blocks := range s.held {
 		for _, b := range blocks {
-			if kept[b.id] {
-				b.until = asked.Add(stockLease - stockMargin)
+			if lease, kept := alive[b.id]; kept {
+				b.until, b.lease = asked.Add(stockLease-stockMargin), lease
 			}
 		}
 	}
@@ -165,5 +176,8 @@ func (v stockView) Take(offer uuid.UUID) (block uuid.UUID, ok, known bool) {
 	}
 	b.left--
 	v.t.stock = append(v.t.stock, stockTake{offer, b.id})
+	if w := &v.t.write; w.LeasedUntil.IsZero() || b.lease.Before(w.LeasedUntil) {
+		w.LeasedUntil = b.lease
+	}
 	return b.id, true, true
 }

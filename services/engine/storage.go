@@ -39,8 +39,9 @@ type People interface {
 	// Load reads rows with profile and devices. A person that does not exist is left out.
 	Load(ctx context.Context, keys []PersonKey) ([]PersonRow, error)
 	// Commit writes many people in ONE statement: rows locked in person_id order, compare-and-set on the version,
-	// facts only for those that won. committed[i] tells for writes[i]; false means the version moved on (or the
-	// status forbids it). On an error nothing is known of any write; Committed settles it.
+	// facts only for those that won (on a distributed database: a transaction a person, with the same outcome for each,
+	// of which an error may leave some committed). committed[i] tells for writes[i]; false means the version moved on (or the
+	// status forbids it, or LeasedUntil has passed). On an error nothing is known of any write; Committed settles it.
 	Commit(ctx context.Context, writes []PersonWrite) (committed []bool, err error)
 	// Committed tells which of these writes the rows carry (by WriteID) or have passed (by version, ambiguous=false).
 	Committed(ctx context.Context, writes []PersonWrite) ([]bool, error)
@@ -157,8 +158,9 @@ type Stock interface {
 	// TakeBlock moves up to want coupons of an offer from its pool (created with total at first sight) into a block
 	// leased to node. Size 0: the pool is empty. Blocks shrink to 1 as the pool ends.
 	TakeBlock(ctx context.Context, brandID, offerID uuid.UUID, total int64, node uuid.UUID, lease time.Duration, want int64) (Block, error)
-	// Renew extends the leases of live blocks. A block that is not returned was reclaimed and must not be used.
-	Renew(ctx context.Context, node uuid.UUID, lease time.Duration, blocks []uuid.UUID) ([]uuid.UUID, error)
+	// Renew extends the leases of live blocks and tells until when. A block that is not returned was reclaimed and must
+	// not be used.
+	Renew(ctx context.Context, node uuid.UUID, lease time.Duration, blocks []uuid.UUID) (map[uuid.UUID]time.Time, error)
 	// Reclaim gives the unused part of blocks whose lease ended over grace ago back to their pools; what was used is
 	// counted from the coupons that carry the block's id.
 	Reclaim(ctx context.Context, grace time.Duration) (blocks int, err error)
@@ -166,9 +168,10 @@ type Stock interface {
 
 // Block is a part of a pool that one node may issue from.
 type Block struct {
-	ID      uuid.UUID
-	OfferID uuid.UUID
-	Size    int64
+	ID         uuid.UUID
+	OfferID    uuid.UUID
+	Size       int64
+	LeaseUntil time.Time // by the database's clock
 }
 
 // Ground is what a node must know of the database itself.

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/google/uuid"
 )
 
 // maxTries is how often a turn is taken again after losing its race, before the caller is told to come back. Two nodes
@@ -55,7 +58,7 @@ func (e *Engine) together(ctx context.Context, keys []PersonKey, work func(turns
 		}
 		return nil, err
 	}
-	e.commitAll(turns, failed)
+	e.commitAll(slices.Collect(maps.Values(turns)), failed)
 	return failed, nil
 }
 
@@ -79,7 +82,11 @@ func (e *Engine) hold(ctx context.Context, keys []PersonKey) (people []*person, 
 			missing = append(missing, k)
 		}
 	}
-	if err := e.load(ctx, held, missing); err != nil {
+	err = ctx.Err() // whoever came too late is not waited for any more
+	if err == nil {
+		err = e.load(ctx, held, missing)
+	}
+	if err != nil {
 		unlock()
 		return nil, nil, err
 	}
@@ -102,6 +109,9 @@ func compareKeys(a, b PersonKey) int {
 func (e *Engine) load(ctx context.Context, held []*person, missing []PersonKey) error {
 	if len(missing) == 0 {
 		return nil
+	}
+	for _, p := range held {
+		p.asked = p.newest.Load()
 	}
 	rows, err := e.people.Load(ctx, missing)
 	if err != nil {
@@ -129,7 +139,11 @@ func (e *Engine) load(ctx context.Context, held []*person, missing []PersonKey) 
 		carried := p.hot
 		p.hot, p.version, p.status, p.successor = fresh, row.Version, row.Status, row.SuccessorID
 		p.profile, p.devices, p.loaded, p.loadedAt = row.Profile, row.Devices, true, now
+		p.mine, p.may = uuid.Nil, locatable{}
 		p.dueWritten = e.dueNow(p)
+		if p.asked > row.Version { // a version of a history that was lost, or the wish to read the row
+			p.newest.CompareAndSwap(p.asked, row.Version)
+		}
 		p.hot.keepCarried(&carried)
 		e.holdTimer(p)
 	}
@@ -170,7 +184,7 @@ func (h *hot) keepCarried(old *hot) {
 }
 
 // commitAll submits every turn that has something to write and takes the losers again until they win or give up.
-func (e *Engine) commitAll(turns map[PersonKey]*turn, failed map[PersonKey]error) {
+func (e *Engine) commitAll(turns []*turn, failed map[PersonKey]error) {
 	waiting := make([]*turn, 0, len(turns))
 	for _, t := range turns {
 		if t.dirty {
@@ -243,6 +257,9 @@ func (t *turn) retake(try int, failed map[PersonKey]error) bool {
 	case !t.p.loaded:
 		failed[t.p.key] = ErrGone
 		return false
+	}
+	if t.p.version == t.write.Version { // nobody was quicker: a lease had ended
+		t.e.stock.drop(t.stock)
 	}
 	t.begin()
 	if err := t.again(len(t.steps)); err != nil {

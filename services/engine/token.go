@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"math"
+
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
@@ -11,8 +13,12 @@ import (
 // maxToken is the largest token that is looked at, bytes.
 const maxToken = 8 << 10
 
-// openToken reads what the phone brought back. A token that cannot be opened, or is of another device or another
-// history of the database, is worth nothing and does no harm: nil.
+// anotherHistory stands for the version in a token of another history of the database: whatever this node has of the
+// person may be outdated, because the node that sealed it may have noticed before this one, and the row is to be read.
+const anotherHistory = math.MaxInt64
+
+// openToken reads what the phone brought back. A token that cannot be opened or is of another device is worth nothing and
+// does no harm: nil. Of one of another history only the version remains, which is then anotherHistory.
 func (e *Engine) openToken(brandID uuid.UUID, report *Report) *statev1.Token {
 	if len(report.Token) == 0 {
 		return nil
@@ -27,9 +33,13 @@ func (e *Engine) openToken(brandID uuid.UUID, report *Report) *statev1.Token {
 		return nil
 	}
 	var m statev1.Token
-	if proto.Unmarshal(plain, &m) != nil || m.Epoch != e.Epoch() || idFrom(m.DeviceId) != report.DeviceID {
+	if proto.Unmarshal(plain, &m) != nil || idFrom(m.DeviceId) != report.DeviceID {
 		e.metrics.tokenRefused()
 		return nil
+	}
+	if m.Epoch != e.Epoch() {
+		e.metrics.tokenRefused()
+		return &statev1.Token{Version: anotherHistory}
 	}
 	return &m
 }
@@ -39,7 +49,7 @@ func (e *Engine) openToken(brandID uuid.UUID, report *Report) *statev1.Token {
 // the device is too old: its evidence may be about an entry that has been told, or its positions from before a pause. So is
 // one about other stays than the row's: a visit may have been ended elsewhere for a reason of ours.
 func (r *reporting) takeToken() {
-	if r.token == nil {
+	if r.token == nil || r.token.Version == anotherHistory {
 		return
 	}
 	p := &r.device.presence
@@ -69,10 +79,14 @@ func (r *reporting) sealToken() ([]byte, error) {
 	if r.dirty {
 		version++
 	}
-	plain, err := proto.Marshal(&statev1.Token{
+	token := &statev1.Token{
 		DeviceId: bytesOf(r.device.id), Version: version, Epoch: r.e.Epoch(), ObservedMs: max(at, r.device.presence.LastHeard),
 		Carried: r.device.presence.MarshalCarried(), StaysRevision: r.device.presence.Revision,
-	})
+	}
+	if !r.report.SentAt.IsZero() {
+		token.CorrectionMs = &r.correction
+	}
+	plain, err := proto.Marshal(token)
 	if err != nil {
 		return nil, err
 	}

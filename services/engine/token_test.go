@@ -134,3 +134,59 @@ func TestTokenOfAnotherEpoch(t *testing.T) {
 	w.pass(10 * time.Second)
 	require.Empty(t, p.tell(b, storePlace(0)).Transitions)
 }
+
+// A report that lay in a frozen node while the phone repeated it elsewhere and went on is refused, however many pings
+// ago that was; one of a phone whose clock was set back is not.
+func TestOvertakenReport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, presence.Exact, nil)
+	w.open(1, 60, nil)
+	a, b := w.node(), w.node()
+	p := w.phone(a)
+	wrong := -3 * time.Hour // the phone's clock
+	tell := func(e *engine.Engine, place geo.Point) engine.Answer {
+		r := p.report(place)
+		r.SentAt = w.clock.Now().Add(wrong)
+		r.Pings[0].At = r.SentAt.UnixMilli()
+		a := p.hand(e, r)
+		p.token = a.Token
+		return a
+	}
+	tell(a, nowhere)
+	frozen := p.report(storePlace(0))
+	frozen.SentAt = w.clock.Now().Add(wrong)
+	frozen.Pings[0].At = frozen.SentAt.UnixMilli()
+	require.Equal(t, []string{"entered f-0"}, kinds(p.hand(b, frozen).Transitions))
+	for i := range 40 {
+		w.pass(time.Second)
+		tell(b, []geo.Point{nowhere, storePlace(0)}[i%2])
+	}
+	w.pass(time.Second)
+	tell(b, nowhere)
+	before := w.count(`SELECT count(*) FROM place`)
+	w.pass(time.Second)
+	frozen.Received = w.clock.Now()
+	require.Equal(t, []engine.Verdict{engine.NotInOrder}, verdicts(p.hand(a, frozen)))
+	require.Equal(t, before, w.count(`SELECT count(*) FROM place`))
+
+	wrong = -5 * time.Hour
+	w.pass(time.Second)
+	require.Equal(t, []string{"entered f-0"}, kinds(tell(a, storePlace(0)).Transitions))
+}
+
+// After a failover one node notices before the other. What a phone did at the first is not unknown to the second.
+func TestTokenOfAHistoryNotNoticedYet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, presence.Exact, nil)
+	w.open(1, 60, nil)
+	a, b := w.node(), w.node(func(c *engine.Config) { c.Storage = restored{w.store} })
+	p := w.phone(a)
+	require.Empty(t, p.tell(a, nowhere).Transitions)
+	w.pass(time.Second)
+	require.Equal(t, []string{"entered f-0"}, kinds(p.tell(b, storePlace(0)).Transitions))
+	w.pass(time.Second)
+	require.Equal(t, []string{"exited f-0"}, kinds(p.tell(a, nowhere).Transitions))
+	w.pass(time.Second)
+	require.Empty(t, p.tell(a, nowhere).Transitions)
+	require.Equal(t, []string{"entered f-0"}, kinds(p.tell(a, storePlace(0)).Transitions))
+}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,7 +27,8 @@ type turn struct {
 	undo  undo
 	stock []stockTake
 	timed []campaign.Moment // moments of timers, not yet decided
-	// scratch of one ping
+	// scratch of one report and one ping
+	r           reporting
 	fences      []*index.Fence
 	ids         []presence.ID
 	candidates  []presence.Candidate
@@ -40,7 +42,8 @@ type step func(t *turn) error
 type taken struct {
 	ctx    context.Context
 	step   step
-	failed func(error) // nil: a step that fails ends the whole turn
+	failed func(error) // nil, without a share: a step that fails ends the whole turn
+	share  *share      // instead of step and failed
 }
 
 // undo is the person's copy as it was before the turn.
@@ -53,17 +56,34 @@ type undo struct {
 type savedState struct {
 	device   *deviceState
 	presence presence.State
-	recent   []uuid.UUID
+	recent   recentPings
 }
 
 type stockTake struct {
 	offer, block uuid.UUID
 }
 
+// turns are used again, unless something was written: what most pings would allocate is here.
+var turns = sync.Pool{New: func() any { return new(turn) }}
+
 func newTurn(ctx context.Context, e *Engine, p *person, v *view) *turn {
-	t := &turn{e: e, ctx: ctx, p: p, v: v}
+	t := turns.Get().(*turn)
+	t.e, t.ctx, t.p, t.v = e, ctx, p, v
 	t.begin()
 	return t
+}
+
+// release gives the turn back. Nobody may hold it any more.
+func (t *turn) release() {
+	clear(t.steps)
+	clear(t.fences)
+	clear(t.candidates)
+	clear(t.r.moments)
+	*t = turn{
+		steps: t.steps[:0], undo: undo{states: t.undo.states[:0]}, fences: t.fences[:0], ids: t.ids[:0],
+		candidates: t.candidates[:0], transitions: t.transitions[:0], r: reporting{sorted: t.r.sorted[:0]},
+	}
+	turns.Put(t)
 }
 
 func (t *turn) begin() {
@@ -75,31 +95,53 @@ func (t *turn) begin() {
 
 // do takes a step and keeps it for another try. Its error ends the turn.
 func (t *turn) do(s step) error {
-	t.steps = append(t.steps, taken{t.ctx, s, nil})
+	t.steps = append(t.steps, taken{ctx: t.ctx, step: s})
 	return s(t)
 }
 
 // attempt takes a step of a caller of its own: should it fail, now or at another try, failed is told, and the turn is
 // as if the step had never been in it.
 func (t *turn) attempt(ctx context.Context, s step, failed func(error)) {
-	one := taken{ctx, s, failed}
+	t.add(taken{ctx: ctx, step: s, failed: failed})
+}
+
+// attemptShare is attempt for a share, which keeps its own error.
+func (t *turn) attemptShare(s *share) { t.add(taken{ctx: t.ctx, share: s}) }
+
+func (t *turn) add(one taken) {
 	t.steps = append(t.steps, one)
-	if err := t.run(one); err != nil {
+	if err := t.run(&one); err != nil {
 		t.without(len(t.steps)-1, err)
 	}
 }
 
 // run takes a step under its caller's context.
-func (t *turn) run(s taken) error {
+func (t *turn) run(s *taken) error {
 	shared := t.ctx
 	defer func() { t.ctx = shared }()
 	t.ctx = s.ctx
+	if s.share != nil {
+		return s.share.step(t)
+	}
 	return s.step(t)
+}
+
+// fail tells whom it concerns that a step failed; false: the whole turn.
+func (s *taken) fail(err error) bool {
+	switch {
+	case s.share != nil:
+		s.share.err = err
+	case s.failed != nil:
+		s.failed(err)
+	default:
+		return false
+	}
+	return true
 }
 
 // without leaves a failed step out and takes those before it again, on the row as it was.
 func (t *turn) without(i int, err error) {
-	t.steps[i].failed(err)
+	t.steps[i].fail(err)
 	t.steps = slices.Delete(t.steps, i, i+1)
 	t.rollback()
 	t.begin()
@@ -109,14 +151,13 @@ func (t *turn) without(i int, err error) {
 // again takes the first n steps once more. The error is of one that ends the turn.
 func (t *turn) again(n int) error {
 	for i := 0; i < n; i++ {
-		err := t.run(t.steps[i])
+		err := t.run(&t.steps[i])
 		if err == nil {
 			continue
 		}
-		if t.steps[i].failed == nil {
+		if !t.steps[i].fail(err) {
 			return err
 		}
-		t.steps[i].failed(err)
 		t.steps = slices.Delete(t.steps, i, i+1)
 		t.rollback()
 		t.begin()
@@ -132,15 +173,24 @@ func (t *turn) touch(d *deviceState) {
 			return
 		}
 	}
-	t.undo.states = append(t.undo.states, savedState{d, d.presence.Clone(), d.recent})
+	n := len(t.undo.states)
+	if n == cap(t.undo.states) {
+		t.undo.states = append(t.undo.states, savedState{})
+	}
+	t.undo.states = t.undo.states[:n+1] // what is there from another turn lends its slices
+	s := &t.undo.states[n]
+	s.device, s.recent = d, d.recent
+	d.presence.CloneInto(&s.presence)
 }
 
 // rollback makes the copy what it was, gives stock back, and keeps nothing of the turn.
 func (t *turn) rollback() {
 	t.p.hot = t.undo.hot
-	for _, s := range t.undo.states {
+	for i := range t.undo.states {
+		s := &t.undo.states[i]
 		s.device.presence, s.device.recent = s.presence, s.recent
 		s.device.follower = index.Follower{}
+		s.presence = presence.State{} // the device's now
 	}
 	t.e.stock.giveBack(t.stock)
 }
@@ -207,7 +257,7 @@ func (t *turn) adopt() {
 	t.p.version++
 	t.p.status, t.p.successor = t.write.Status, t.write.SuccessorID
 	if t.write.Profile != nil {
-		t.p.profile = *t.write.Profile
+		t.p.profile, t.p.may = *t.write.Profile, locatable{}
 	}
 	for _, s := range t.undo.states {
 		s.device.heardWritten = s.device.presence.LastHeard

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/services/api"
+	"github.com/wantgo/wantgo/services/api/admit"
 	"github.com/wantgo/wantgo/services/engine"
 )
 
@@ -40,6 +41,9 @@ type Config struct {
 	TLSCert        string // PEM files; both or none
 	TLSKey         string
 	Limits         api.Limits
+	Admission      admit.Settings
+	Clients        int // most connections to the public API; 0: no bound
+	Streams        int // most calls under way on one of them; 0: the API's default
 
 	// Dispatch hands deliveries to providers.
 	Dispatch bool
@@ -50,6 +54,7 @@ type Config struct {
 	People                int          // copies in memory; 0: the engine's default
 	AllowUnsignedIdentity bool         // for the demo only
 	OTLPEndpoint          string       // host:port or URL of an OpenTelemetry collector; empty: no traces
+	ErasuresFile          string       // is kept up to date with who was erased; empty: no such file
 	Grace                 time.Duration
 	Log                   *slog.Logger
 }
@@ -58,7 +63,19 @@ type Config struct {
 type Providers struct {
 	FCMEndpoint  string // http(s)://host:port/v1
 	APNsEndpoint string // host:port
-	APNsCA       string // PEM file of certificate authorities that are trusted instead of the system's
+	// APNsSandboxEndpoint is Apple's development environment; empty: APNsEndpoint, where that is given.
+	APNsSandboxEndpoint string
+	APNsCA              string // PEM file of certificate authorities that all of these are trusted by instead of the system's
+	// WebPushServices are the hosts that web push may go to; nil: the known ones.
+	WebPushServices pusher.PushServices
+	Pace            pusher.Pace
+}
+
+func (p *Providers) pushServices() pusher.PushServices {
+	if p.WebPushServices == nil {
+		return pusher.KnownPushServices()
+	}
+	return p.WebPushServices
 }
 
 // defaultGrace is how long a stop may take: an attempt at a provider lasts at most 10 s.
@@ -98,6 +115,8 @@ func (c *Config) check() (checked, error) {
 	fault("internal-listen", checkListen(c.InternalListen))
 	fault("fcm-endpoint", checkEndpoint(c.Push.FCMEndpoint))
 	fault("apns-endpoint", checkHostPort(c.Push.APNsEndpoint))
+	fault("apns-sandbox-endpoint", checkHostPort(c.Push.APNsSandboxEndpoint))
+	fault("web-push-services", c.Push.WebPushServices.Check())
 	if c.Connections < 0 || c.Connections > 10_000 {
 		fault("database-connections", errors.New("must be 1 to 10000"))
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,11 +31,14 @@ type Node struct {
 	engine   *engine.Engine
 	api      *api.Server
 	registry *prometheus.Registry
+	tables   *tables
 	traces   *traces
 	public   net.Listener
 	internal net.Listener
 	running  bool // the listeners belong to Run
-	closed   bool
+	// following is the engine as connections know it, which are opened while it is made.
+	following atomic.Pointer[engine.Engine]
+	closed    bool
 }
 
 // Open assembles a node: it starts or joins the database, migrates it, reads or makes the root secret, and binds the
@@ -84,8 +88,15 @@ func (n *Node) openDatabase(ctx context.Context) (err error) {
 		}
 	}
 	n.store, err = postgres.Open(ctx, n.url, postgres.Options{
-		MaxConns: n.config.Connections, Pooled: n.config.Pooled, Log: n.log})
+		MaxConns: n.config.Connections, Pooled: n.config.Pooled, Log: n.log, OnEpoch: n.noteEpoch})
 	return err
+}
+
+// noteEpoch tells the engine the history that a new connection found, once there is an engine.
+func (n *Node) noteEpoch(epoch string) {
+	if e := n.following.Load(); e != nil {
+		e.NoteEpoch(epoch)
+	}
 }
 
 // root reads the root secret from where the configuration says, or makes one.
@@ -121,6 +132,8 @@ func (n *Node) openEngine(ctx context.Context) error {
 	n.registry = prometheus.NewRegistry()
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector())
+	n.tables = newTables()
+	n.registry.MustRegister(n.tables)
 	n.watchConnections()
 	config := engine.Config{
 		Storage: n.store, Requests: n.store.Requests(), Keeper: keeper, Clock: n.config.Clock, Observer: n.config.Observer,
@@ -128,11 +141,13 @@ func (n *Node) openEngine(ctx context.Context) error {
 	}
 	if n.config.Dispatch {
 		n.senders = newSenders(n.config.Push, n.checked.roots, n.config.Clock.Now, n.log)
-		config.Senders = n.senders
+		n.senders.share(sealedTokens{n.store, keeper}, n.store)
+		config.Senders, config.Pace = n.senders, n.config.Push.Pace
 	}
 	if n.engine, err = engine.New(ctx, config); err != nil {
 		return err
 	}
+	n.following.Store(n.engine)
 	if n.senders != nil {
 		n.senders.follow(n.engine)
 	}
@@ -155,7 +170,8 @@ func (n *Node) openAPI(ctx context.Context) (err error) {
 	}
 	n.api, err = api.New(api.Config{
 		Engine: n.engine, Log: n.log, Registry: n.registry, Limits: n.config.Limits, TLS: n.checked.certificate != nil,
-		UnsignedIdentity: n.config.AllowUnsignedIdentity, Options: n.traces.options(),
+		Admission: n.config.Admission, Streams: n.config.Streams, UnsignedIdentity: n.config.AllowUnsignedIdentity, Options: n.traces.options(),
+		CredentialStates: n.store.CredentialStates, PushServices: n.config.Push.WebPushServices,
 	})
 	return err
 }

@@ -10,7 +10,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/wantgo/wantgo/services/api/admit"
 )
 
 // Run lets the node work until ctx ends or something that it cannot do without fails, then stops it: not ready any
@@ -22,6 +25,11 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stopWork()
 	work, working := errgroup.WithContext(working)
 	work.Go(func() error { return n.engine.Run(working) })
+	if n.server != nil {
+		work.Go(func() error { return n.server.Keep(working) })
+	}
+	work.Go(func() error { return n.watchTables(working) })
+	work.Go(func() error { return n.keepErasures(working) })
 
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
@@ -86,6 +94,7 @@ func (n *Node) listen(ctx context.Context) (err error) {
 		if n.public, err = lc.Listen(ctx, "tcp", n.config.Listen); err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
+		n.public = n.bound(n.public)
 		if n.checked.certificate != nil {
 			n.public = tls.NewListener(n.public, &tls.Config{
 				Certificates: []tls.Certificate{*n.checked.certificate}, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12,
@@ -98,6 +107,17 @@ func (n *Node) listen(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// bound limits how many connections the public listener has.
+func (n *Node) bound(l net.Listener) net.Listener {
+	bounded := admit.NewListener(l, n.config.Clients)
+	n.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "wantgo", Name: "client_connections_open",
+			Help: "Connections to the public API."}, func() float64 { return float64(bounded.Open()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "wantgo", Name: "client_connections_refused_total",
+			Help: "Connections closed at once because there were too many."}, func() float64 { return float64(bounded.Refused()) }))
+	return bounded
 }
 
 func (n *Node) publicServer() *http.Server {

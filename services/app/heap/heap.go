@@ -1,0 +1,60 @@
+// Package heap fits Go's memory to a node that holds much in memory and is asked for all of it at random: large pages,
+// where the system has them, and a collector that does not run for a few megabytes.
+//
+// It promises speed alone. What the operator asks for in the environment (GOGC, GOMEMLIMIT) stays as it is.
+package heap
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// rest is how much is allocated, at least, between two collections, bytes. A node with little in memory would else
+	// collect many times a second under load.
+	rest = 192 << 20
+	// again is how often the heap is looked at.
+	again = 2 * time.Second
+)
+
+// Fit fits the heap, and what it grows to, until ctx ends.
+func Fit(ctx context.Context) {
+	f := fitter{samples: []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}}}
+	f.paces = os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == ""
+	ticker := time.NewTicker(again)
+	defer ticker.Stop()
+	for {
+		f.look()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+type fitter struct {
+	samples []metrics.Sample
+	paces   bool
+	percent int
+	total   uint64
+}
+
+func (f *fitter) look() {
+	metrics.Read(f.samples)
+	live, total := f.samples[0].Value.Uint64(), f.samples[1].Value.Uint64()
+	if p := percentOf(live); f.paces && (p > f.percent*5/4 || p < f.percent*4/5) {
+		debug.SetGCPercent(p)
+		f.percent = p
+	}
+	if total > f.total {
+		largePages()
+		f.total = total
+	}
+}
+
+// percentOf is the GOGC that leaves rest between two collections; never less than Go's own.
+func percentOf(live uint64) int { return int(max(100, min(2000, rest*100/max(live, 1)))) }
