@@ -147,9 +147,9 @@ func (e *Engine) conclude(ctx context.Context, c *call, s *share) error {
 
 // shares finds whose the reports of a call are. Reports of unknown devices are answered at once.
 func (e *Engine) shares(ctx context.Context, c *call) ([]share, error) {
-	e.seats.warm(c.brandID, c.reports)
 	shares := make([]share, 0, len(c.reports))
 	for i := range c.reports {
+		e.seats.warm(c, i)
 		r := &c.reports[i]
 		p, err := e.copyOf(ctx, c.brandID, r.DeviceID)
 		if isNotFound(err) {
@@ -197,6 +197,7 @@ func (e *Engine) handleFree(ctx context.Context, shares []share) (later []*share
 	}()
 	var waits map[*person]struct{}
 	for i := range shares {
+		warm(shares, i)
 		s := &shares[i]
 		_, behind := waits[s.p]
 		t, taken := (*turn)(nil), false

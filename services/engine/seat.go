@@ -47,10 +47,13 @@ func (s *seats) place(k deviceKey) *atomic.Pointer[seat] {
 	return &s.front[word*0x9E3779B97F4A7C15>>s.shift]
 }
 
-// get finds a seat; nil: there is none. Those that are asked for are those that stay; one time in eight counts as asking.
+// seldom is how often a look in front counts as asking behind it too: those that are asked for are those that stay.
+func seldom() bool { return rand.Uint32()&31 == 0 }
+
+// get finds a seat; nil: there is none.
 func (s *seats) get(k deviceKey) *seat {
 	place := s.place(k)
-	if o := place.Load(); o != nil && o.device == k && !o.gone.Load() && rand.Uint32()&7 != 0 {
+	if o := place.Load(); o != nil && o.device == k && !o.gone.Load() && !seldom() {
 		return o
 	}
 	o, ok := s.all.Get(k)
@@ -81,45 +84,42 @@ func (s *seats) removeOf(people map[PersonKey]struct{}) {
 	}
 }
 
-// What of a person and a device a quiet ping touches, bytes: the fields that it needs stand first.
+// Each step of the way from a device to its state is a wait for memory: the place in front, the seat, the person, the
+// device's state. Over the reports of a call the steps are taken some reports ahead, each behind the one before, so that
+// the waits overlap.
 const (
+	ahead = 8
+	// What of a person a quiet ping touches, bytes: the fields that it needs stand first.
 	warmPerson = unsafe.Offsetof(person{}.profile)
-	warmDevice = unsafe.Sizeof(deviceState{})
 )
 
-// warm asks for the memory of all the people of a call together: each step of the way from a device to its state is a
-// wait, and so the waits of all overlap.
-func (s *seats) warm(brandID uuid.UUID, reports []Report) {
-	if len(reports) < 2 {
-		return
+// warm asks for what get will look at for the reports behind i.
+func (s *seats) warm(c *call, i int) {
+	if at := i + 3*ahead; at < len(c.reports) {
+		prefetch.Object(s.place(deviceKey{c.brandID, c.reports[at].DeviceID}), 8)
 	}
-	for i := range reports {
-		prefetch.Object(s.place(deviceKey{brandID, reports[i].DeviceID}), 8)
+	if at := i + 2*ahead; at < len(c.reports) {
+		if o := s.place(deviceKey{c.brandID, c.reports[at].DeviceID}).Load(); o != nil {
+			prefetch.Object(o, unsafe.Sizeof(*o))
+		}
 	}
-	var people [64]*person
-	for len(reports) > 0 {
-		n := min(len(reports), len(people))
-		for i := range n {
-			if o := s.place(deviceKey{brandID, reports[i].DeviceID}).Load(); o != nil {
-				prefetch.Object(o, unsafe.Sizeof(*o))
+	if at := i + ahead; at < len(c.reports) {
+		if o := s.place(deviceKey{c.brandID, c.reports[at].DeviceID}).Load(); o != nil {
+			if p := o.copy.Load(); p != nil {
+				prefetch.Object(p, 1)
 			}
 		}
-		for i := range n {
-			people[i] = nil
-			if o := s.place(deviceKey{brandID, reports[i].DeviceID}).Load(); o != nil {
-				if people[i] = o.copy.Load(); people[i] != nil {
-					prefetch.Object(people[i], warmPerson)
-				}
-			}
+	}
+}
+
+// warm asks for what a turn will look at for the shares behind i.
+func warm(shares []share, i int) {
+	if at := i + 2*ahead; at < len(shares) {
+		prefetch.Object(shares[at].p, warmPerson)
+	}
+	if at := i + ahead; at < len(shares) {
+		if d := shares[at].p.latest.Load(); d != nil {
+			prefetch.Object(d, unsafe.Sizeof(*d))
 		}
-		for i := range n {
-			if people[i] == nil {
-				continue
-			}
-			if d := people[i].latest.Load(); d != nil {
-				prefetch.Object(d, warmDevice)
-			}
-		}
-		reports = reports[n:]
 	}
 }
