@@ -9,13 +9,14 @@ PROTOC_GEN_GO_GRPC_VERSION := v1.6.0
 # Built once and kept in the user's cache, in a directory named by the versions.
 TOOLS := $(CACHE)/tools/buf-$(BUF_VERSION)-go-$(PROTOC_GEN_GO_VERSION)-grpc-$(PROTOC_GEN_GO_GRPC_VERSION)
 
-.PHONY: help demo build test vet generate check-generate lint bench docs chaos
+.PHONY: help demo build test vet generate check-generate lint bench bench-push docs chaos
 
 help:
 	@echo 'make demo            watch phones walk through an invented Seoul and receive coupons'
 	@echo 'make test            every check and every test'
 	@echo 'make build           the program, as ./wantgo'
 	@echo 'make bench           benchmarks'
+	@echo 'make bench-push      notifications a second from the outbox to emulated providers, beside a bare loop'
 	@echo 'make chaos           nodes and databases killed, frozen, cut off and filled up, at length, and a table of it'
 	@echo 'make lint            formatting, vet, and the rules of the API'
 	@echo 'make generate        Go code of proto/, after a change there'
@@ -32,14 +33,22 @@ test: lint check-generate
 
 vet: compiler
 	$(GO) vet ./...
+	cd services/app/bench/bare && $(GO) vet .
 
 bench: compiler
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+# The bare loop is a module of its own, so that nothing of wantgo can get into it.
+bench-push: compiler $(CACHE)/tools/bare
+	$(GO) run . bench push --bare $(CACHE)/tools/bare $(ARGS)
+
+$(CACHE)/tools/bare: services/app/bench/bare/main.go services/app/bench/bare/go.mod
+	cd services/app/bench/bare && $(GO) build -o $@ .
+
 # As root it also fills up a small disk. WANTGO_CHAOS_FROM=COMMIT is the release that a rolling upgrade begins with, where
 # there is no tag; WANTGO_CHAOS_SEED repeats a run's choices.
 chaos: compiler
-	WANTGO_CHAOS=full $(GO) test -count=1 -v -timeout 40m ./services/app/chaos
+	WANTGO_CHAOS=full $(GO) test -count=1 -v -timeout 60m ./services/app/chaos ./services/app/chaos/push
 
 lint: vet $(TOOLS)/buf
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi

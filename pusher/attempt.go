@@ -28,7 +28,7 @@ func (d *Dispatcher) handle(t *task) {
 	}
 	p := d.gate.admit(t.project(), t.device(), d.cfg.Monotonic(), d.cfg.SendTimeout)
 	if p.wait > 0 {
-		d.postpone(t, d.cfg.Now().Add(d.spread(p.wait)), "")
+		d.putOff(t, d.cfg.Now().Add(d.spread(p.wait)), "")
 		d.cfg.Observer.Deferred(p.reason)
 		return
 	}
@@ -84,7 +84,7 @@ func (d *Dispatcher) recheck(t *task) (Address, bool) {
 	case ok:
 		return to, true
 	case state == Pending || state == "":
-		d.postpone(t, d.cfg.Now().Add(d.spread(d.cfg.Retry.Unanswered)), reason)
+		d.putOff(t, d.cfg.Now().Add(d.spread(d.cfg.Retry.Unanswered)), reason)
 		d.cfg.Observer.Deferred(DeferredUnknown)
 	default:
 		d.end(t, End{State: state, Code: reason, SurelyNotReceived: !t.d.Unsure}, Result{})

@@ -30,6 +30,7 @@ type Config struct {
 	Retry       RetryPolicy
 	Pace        Pace
 	Now         func() time.Time     // engine time; default time.Now
+	Sane        func() bool          // false: storage's clock is not to be trusted, and nothing is claimed; nil: always true
 	Monotonic   func() time.Duration // never set back; default the process's own
 	Random      func() float64       // in [0, 1), for jitter; safe for many goroutines; default math/rand/v2
 
@@ -82,6 +83,9 @@ func (c Config) withDefaults() (Config, error) {
 func (c *Config) clocks() {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Sane == nil {
+		c.Sane = func() bool { return true }
 	}
 	if c.Monotonic == nil {
 		start := time.Now()

@@ -31,8 +31,8 @@ type Outbox interface {
 	// Begin renews node's own lease and counts a repeated attempt before it is made. A lease that ran out is still
 	// node's own until another node claims the delivery.
 	Begin(ctx context.Context, node uuid.UUID, lease time.Duration, ids []Key) (begun []Key, err error)
-	// Postpone gives node's deliveries back until notBefore, keeping the attempt count and clearing the lease.
-	// Repeating it changes nothing.
+	// Postpone gives node's deliveries back until notBefore, clearing the lease. The attempt count stays, less one where
+	// the wait is Unused, but never below one: what was begun once stays begun. Repeating it changes nothing.
 	Postpone(ctx context.Context, node uuid.UUID, waits []Wait) error
 	// Finish writes ends of node's deliveries, whether or not the lease ran out, as long as no other node
 	// claimed them. It may be repeated after an error whose write was committed all the same: an end already
@@ -48,7 +48,9 @@ type Wait struct {
 	Key
 	NotBefore time.Time
 	Unsure    bool
-	Code      string
+	// Unused says that the attempt which was counted last was not made: waits grow by attempts, and only by these.
+	Unused bool
+	Code   string
 }
 
 // End is the last thing that happens to a delivery.

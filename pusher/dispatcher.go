@@ -187,7 +187,7 @@ func (d *Dispatcher) offer(t *task, now time.Time) {
 	switch {
 	case !d.hold(t):
 	case t.d.NotBefore.After(now):
-		d.postpone(t, t.d.NotBefore, "")
+		d.putOff(t, t.d.NotBefore, "")
 		d.cfg.Observer.Deferred(DeferredNotDue)
 	case d.isStopping():
 		d.giveBack(t, DeferredStopping)

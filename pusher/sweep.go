@@ -17,7 +17,7 @@ func (d *Dispatcher) sweep() {
 		d.gate.prune(d.cfg.Monotonic())
 		d.pacer.prune(d.cfg.Monotonic())
 		room := min(d.cfg.Queue-waiting, d.appetite)
-		if room > 0 && d.claim(room) == room {
+		if room > 0 && d.cfg.Sane() && d.claim(room) == room {
 			continue
 		}
 		d.untilNextSweep()
@@ -59,6 +59,11 @@ func (d *Dispatcher) claim(limit int) (queued int) {
 		if !d.hold(t) {
 			continue
 		}
+		if d.early(t) {
+			d.putOff(t, t.d.NotBefore, t.d.Code)
+			d.cfg.Observer.Deferred(DeferredNotDue)
+			continue
+		}
 		if d.line(t) {
 			queued++
 		}
@@ -66,6 +71,13 @@ func (d *Dispatcher) claim(limit int) (queued int) {
 	d.digest(len(got), queued)
 	return queued
 }
+
+// mostEarly is by how much storage's clock may be ahead without anything being said.
+const mostEarly = time.Second
+
+// early tells whether t is not due for a while by engine time. Storage's clock has been stepped and nobody has noticed
+// yet: providers must not be asked again before the time that they were promised.
+func (d *Dispatcher) early(t *task) bool { return t.d.NotBefore.After(d.cfg.Now().Add(mostEarly)) }
 
 // leastAppetite is what a claim asks for when nothing finds its place.
 const leastAppetite = 16

@@ -19,6 +19,7 @@ type outboxTwin struct {
 	rows   map[uuid.UUID]*row
 	broken func(op string) (before, after bool) // fail before doing anything; do it, then fail
 	late   func(op string) time.Duration        // how long a done call's answer is under way
+	ahead  time.Duration                        // of storage's clock
 	faults []string
 	order  []uuid.UUID
 }
@@ -53,6 +54,13 @@ func (o *outboxTwin) insert(node uuid.UUID, lease time.Duration, ds ...Delivery)
 		o.order = append(o.order, ds[i].ID)
 	}
 	return ds
+}
+
+// step sets storage's clock wrong.
+func (o *outboxTwin) step(ahead time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ahead = ahead
 }
 
 func (o *outboxTwin) get(id uuid.UUID) row {
@@ -104,7 +112,7 @@ func (n *nodeOutbox) doNow(ctx context.Context, op string, work func(now time.Ti
 	if before || n.life.isDead() {
 		return errDown
 	}
-	work(time.Now())
+	work(time.Now().Add(n.twin.ahead))
 	if after {
 		return errDown
 	}
@@ -149,6 +157,9 @@ func (n *nodeOutbox) Postpone(ctx context.Context, node uuid.UUID, waits []Wait)
 			if r := n.twin.rows[w.ID]; r.State == Pending && r.LeaseNode == node {
 				r.NotBefore, r.LeaseNode, r.LeaseUntil, r.code = w.NotBefore, uuid.Nil, time.Time{}, w.Code
 				r.Unsure = r.Unsure || w.Unsure
+				if w.Unused {
+					r.Attempt = max(r.Attempt-1, 1)
+				}
 			}
 		}
 	})

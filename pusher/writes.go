@@ -50,7 +50,7 @@ func (d *Dispatcher) begin(t *task) bool {
 
 // giveBack leaves t to the next sweep, of any node.
 func (d *Dispatcher) giveBack(t *task, reason string) {
-	d.postpone(t, d.cfg.Now(), "")
+	d.putOff(t, d.cfg.Now(), "")
 	d.cfg.Observer.Deferred(reason)
 }
 
@@ -69,7 +69,7 @@ func (d *Dispatcher) giveBackLater(t *task) {
 			notBefore = d.cfg.Now()
 		}
 	}
-	d.postpone(t, notBefore, "")
+	d.putOff(t, notBefore, "")
 	d.cfg.Observer.Deferred(DeferredFull)
 }
 
@@ -77,12 +77,22 @@ func (d *Dispatcher) giveBackLater(t *task) {
 // storage's clock being ahead does not bring it back for a last moment's attempt.
 const afterDeadline = 2 * time.Second
 
-// postpone gives t back until notBefore, or until just after its deadline, when a sweep ends it.
+// postpone gives t back after an attempt until notBefore, or until just after its deadline, when a sweep ends it.
 func (d *Dispatcher) postpone(t *task, notBefore time.Time, code string) {
-	if !notBefore.Before(t.d.Deadline) {
-		notBefore = t.d.Deadline.Add(afterDeadline)
+	d.wait(t, Wait{NotBefore: notBefore, Code: code})
+}
+
+// putOff is postpone for what was not attempted.
+func (d *Dispatcher) putOff(t *task, notBefore time.Time, code string) {
+	d.wait(t, Wait{NotBefore: notBefore, Code: code, Unused: true})
+}
+
+func (d *Dispatcher) wait(t *task, w Wait) {
+	if !w.NotBefore.Before(t.d.Deadline) {
+		w.NotBefore = t.d.Deadline.Add(afterDeadline)
 	}
-	d.postpones.add(waiting{t, Wait{Key: t.key(), NotBefore: notBefore, Unsure: t.d.Unsure, Code: clean(code)}})
+	w.Key, w.Unsure, w.Code = t.key(), t.d.Unsure, clean(w.Code)
+	d.postpones.add(waiting{t, w})
 }
 
 func (d *Dispatcher) expire(t *task) {

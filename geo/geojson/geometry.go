@@ -1,6 +1,7 @@
 package geojson
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,19 +12,29 @@ import (
 	"github.com/wantgo/wantgo/geo"
 )
 
-// fill parses a feature's members.
-func (f *Feature) fill(members map[string][]byte, strict bool) error {
-	var kind string
-	if err := json.Unmarshal(members["type"], &kind); err != nil || kind != "Feature" {
-		return errors.New("type is not Feature")
+// fill parses a feature's members. What is spelled as nearly every file spells it is read by hand; the rest, and all
+// that is wrong, is left to the decoders that know every turn of the format.
+func (f *Feature) fill(m *members, strict bool, shared *names) error {
+	if !bytes.Equal(m.kind, featureKind) {
+		var kind string
+		if err := json.Unmarshal(m.kind, &kind); err != nil || kind != "Feature" {
+			return errors.New("type is not Feature")
+		}
 	}
-	if raw, ok := members["properties"]; ok {
-		if err := json.Unmarshal(raw, &f.Properties); err != nil {
-			return fmt.Errorf("properties: %w", plain(err))
+	if m.properties != nil {
+		var ok bool
+		if f.Properties, ok = plainProperties(m.properties, shared); !ok {
+			f.Properties = nil
+			if err := json.Unmarshal(m.properties, &f.Properties); err != nil {
+				return fmt.Errorf("properties: %w", plain(err))
+			}
 		}
 	}
 	f.Name, _ = f.Properties["name"].(string)
-	return f.place(members["geometry"], strict)
+	if g, ok := plainGeometry(m.geometry); ok {
+		return f.take(g, strict)
+	}
+	return f.place(m.geometry, strict)
 }
 
 func (f *Feature) place(raw []byte, strict bool) error {
@@ -48,24 +59,35 @@ func (f *Feature) place(raw []byte, strict bool) error {
 	if err != nil {
 		return fmt.Errorf("geometry: %w", plain(err))
 	}
-	return f.take(g.Coordinates, strict)
+	return f.take(polygonsOf(g.Coordinates), strict)
 }
 
-func (f *Feature) take(g orb.Geometry, strict bool) error {
-	var polygons [][][]geo.Point
+// geometry is what a geometry's coordinates say: a point, or polygons.
+type geometry struct {
+	point    *geo.Point
+	polygons [][][]geo.Point
+}
+
+func polygonsOf(g orb.Geometry) (read geometry) {
 	switch g := g.(type) {
 	case orb.Point:
-		p := geo.Point{Lat: g.Lat(), Lng: g.Lon()}
-		f.Point = &p
-		return p.Validate()
+		read.point = &geo.Point{Lat: g.Lat(), Lng: g.Lon()}
 	case orb.Polygon:
-		polygons = append(polygons, rings(g))
+		read.polygons = append(read.polygons, rings(g))
 	case orb.MultiPolygon:
 		for _, p := range g {
-			polygons = append(polygons, rings(p))
+			read.polygons = append(read.polygons, rings(p))
 		}
 	}
-	area, warnings, err := geo.NewArea(polygons, strict)
+	return read
+}
+
+func (f *Feature) take(g geometry, strict bool) error {
+	if g.point != nil {
+		f.Point = g.point
+		return g.point.Validate()
+	}
+	area, warnings, err := geo.NewArea(g.polygons, strict)
 	if err != nil {
 		return err
 	}

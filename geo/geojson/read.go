@@ -1,7 +1,7 @@
 package geojson
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,6 +65,7 @@ type document struct {
 	in     *scanner
 	strict bool
 	ids    map[string]int
+	names  names
 	result Result
 	next   int
 }
@@ -76,7 +77,8 @@ func (d *document) read() error {
 		return err
 	}
 	line := d.in.line
-	members, collection := map[string][]byte{}, false
+	collection := false
+	var m members
 	for {
 		key, err := d.in.key()
 		if err == io.EOF {
@@ -96,14 +98,14 @@ func (d *document) read() error {
 		if err != nil {
 			return fmt.Errorf("%w: member %.40q: %v", ErrFormat, key, err)
 		}
-		members[key] = value
+		m.put(key, bytes.Clone(value))
 	}
-	return d.finish(members, collection, line)
+	return d.finish(&m, collection, line)
 }
 
-func (d *document) finish(members map[string][]byte, collection bool, line int) error {
+func (d *document) finish(m *members, collection bool, line int) error {
 	var kind string
-	if raw, ok := members["type"]; ok && json.Unmarshal(raw, &kind) != nil {
+	if m.kind != nil && json.Unmarshal(m.kind, &kind) != nil {
 		return fmt.Errorf("%w: type is not a string", ErrFormat)
 	}
 	switch {
@@ -114,20 +116,20 @@ func (d *document) finish(members map[string][]byte, collection bool, line int) 
 	case kind == "FeatureCollection":
 		return fmt.Errorf("%w: a FeatureCollection without features", ErrFormat)
 	case kind == "Feature":
-		d.add(members, line)
+		d.add(m, line)
 		return nil
 	case kind == "":
 		return fmt.Errorf("%w: no type", ErrFormat)
 	}
-	d.add(map[string][]byte{"type": []byte(`"Feature"`), "geometry": object(members)}, line)
+	d.add(&members{kind: featureKind, geometry: object(m)}, line)
 	return nil
 }
 
 // object writes the members that a geometry has as an object again.
-func object(members map[string][]byte) []byte {
-	out := append([]byte(`{"type":`), members["type"]...)
-	if c, ok := members["coordinates"]; ok {
-		out = append(append(out, `,"coordinates":`...), c...)
+func object(m *members) []byte {
+	out := append([]byte(`{"type":`), m.kind...)
+	if m.coordinates != nil {
+		out = append(append(out, `,"coordinates":`...), m.coordinates...)
 	}
 	return append(out, '}')
 }
@@ -149,12 +151,12 @@ func (d *document) features() error {
 			}
 			continue
 		}
-		members, err := split(raw)
+		m, err := split(raw)
 		if err != nil {
-			d.refuse(members, line, err)
+			d.refuse(&m, line, err)
 			continue
 		}
-		d.add(members, line)
+		d.add(&m, line)
 	}
 }
 
@@ -163,21 +165,20 @@ func (d *document) broken(raw []byte, line int, err error) error {
 	if !errors.Is(err, errFault) {
 		return err
 	}
-	members, _ := split(raw)
-	d.refuse(members, line, err)
+	m, _ := split(raw)
+	d.refuse(&m, line, err)
 	return nil
 }
 
 // identify gives the feature its position and id.
-func (d *document) identify(members map[string][]byte, properties map[string]json.RawMessage) (position int, id string) {
+func (d *document) identify(m *members) (position int, id string) {
 	position = d.next
 	d.next++
-	id = text(members["id"])
-	if id == "" {
-		id = text(properties["id"])
-	}
-	if id == "" {
-		id = text(properties["name"])
+	if id = text(m.id); id == "" {
+		properties := rawProperties(m.properties)
+		if id = text(properties["id"]); id == "" {
+			id = text(properties["name"])
+		}
 	}
 	if id == "" {
 		id = strconv.Itoa(position)
@@ -202,6 +203,9 @@ func (d *document) unique(id string) string {
 
 // text returns a JSON string's or number's text, else nothing.
 func text(raw []byte) string {
+	if plain, ok := plainText(raw); ok {
+		return plain
+	}
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
 		return s
@@ -213,29 +217,25 @@ func text(raw []byte) string {
 	return ""
 }
 
-func (d *document) refuse(members map[string][]byte, line int, reason error) {
-	position, id := d.identify(members, rawProperties(members))
+func (d *document) refuse(m *members, line int, reason error) {
+	position, id := d.identify(m)
 	d.result.Refused = append(d.result.Refused, Refusal{Position: position, Line: line, ID: id, Reason: reason.Error()})
 }
 
-func rawProperties(members map[string][]byte) map[string]json.RawMessage {
+func rawProperties(raw []byte) map[string]json.RawMessage {
 	var properties map[string]json.RawMessage
-	if json.Unmarshal(members["properties"], &properties) != nil {
+	if raw == nil || json.Unmarshal(raw, &properties) != nil {
 		return nil
 	}
 	return properties
 }
 
-func (d *document) add(members map[string][]byte, line int) {
-	position, id := d.identify(members, rawProperties(members))
+func (d *document) add(m *members, line int) {
+	position, id := d.identify(m)
 	f := Feature{Position: position, Line: line, ID: id}
-	if err := f.fill(members, d.strict); err != nil {
+	if err := f.fill(m, d.strict, &d.names); err != nil {
 		d.result.Refused = append(d.result.Refused, Refusal{Position: position, Line: line, ID: id, Reason: err.Error()})
 		return
 	}
 	d.result.Features = append(d.result.Features, f)
-}
-
-func newScanner(r io.Reader) *scanner {
-	return &scanner{r: bufio.NewReaderSize(r, 64<<10), line: 1}
 }

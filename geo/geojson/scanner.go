@@ -16,6 +16,11 @@ var errFault = errors.New("feature cannot be read")
 type scanner struct {
 	r    *bufio.Reader
 	line int
+	room []byte // of the last value
+}
+
+func newScanner(r io.Reader) *scanner {
+	return &scanner{r: bufio.NewReaderSize(r, 64<<10), line: 1, room: make([]byte, 0, 1024)}
 }
 
 // skip passes white space and returns the byte after it, unread.
@@ -127,29 +132,40 @@ func (s *scanner) element() (bool, error) {
 	}
 }
 
-// value cuts out the next value. Past the size or depth allowed it still passes the value, but returns only its
-// beginning and an errFault.
+// value cuts out the next value, which holds until the next one is. Past the size or depth allowed it still passes the
+// value, but returns only its beginning and an errFault.
 func (s *scanner) value() ([]byte, error) {
 	if _, err := s.skip(); err != nil {
 		return nil, early(err)
 	}
 	var c cut
+	s.room = s.room[:0]
 	for {
-		b, err := s.r.ReadByte()
-		if err != nil {
-			return c.raw, early(err)
+		if _, err := s.r.Peek(1); err != nil {
+			return s.room, early(err)
 		}
-		if c.endsBefore(b) {
-			return c.raw, errors.Join(c.fault, s.r.UnreadByte())
-		}
-		if b == '\n' {
-			s.line++
-		}
-		if c.take(b) {
-			return c.raw, c.fault
+		next, _ := s.r.Peek(s.r.Buffered())
+		n, done := c.scan(next)
+		s.keep(&c, next[:n])
+		_, _ = s.r.Discard(n)
+		if done {
+			return s.room, c.fault
 		}
 	}
 }
+
+func (s *scanner) keep(c *cut, part []byte) {
+	s.line += bytes.Count(part, newline)
+	if more := len(s.room) + len(part) - MaxFeatureBytes; more > 0 {
+		part = part[:len(part)-more]
+		if c.fault == nil {
+			c.fault = fmt.Errorf("%w: larger than %d bytes", errFault, MaxFeatureBytes)
+		}
+	}
+	s.room = append(s.room, part...)
+}
+
+var newline = []byte{'\n'}
 
 func early(err error) error {
 	if err == io.EOF {
@@ -158,80 +174,49 @@ func early(err error) error {
 	return err
 }
 
-// cut is a value so far.
+// cut is how far a value has come.
 type cut struct {
-	raw             []byte
 	depth           int
 	quoted, escaped bool
 	fault           error
 }
 
-// endsBefore tells whether b ends a number or word.
-func (c *cut) endsBefore(b byte) bool {
-	if c.depth > 0 || c.quoted {
-		return false
+// scan goes on with the value and tells how many bytes belong to it and whether it has ended.
+func (c *cut) scan(raw []byte) (n int, done bool) {
+	for i, b := range raw {
+		switch {
+		case c.escaped:
+			c.escaped = false
+		case c.quoted:
+			c.escaped = b == '\\'
+			if b == '"' {
+				c.quoted = false
+				if c.depth == 0 {
+					return i + 1, true
+				}
+			}
+		case c.depth == 0 && endsBefore(b):
+			return i, true
+		case b == '"':
+			c.quoted = true
+		case b == '{' || b == '[':
+			if c.depth++; c.depth > MaxDepth {
+				c.fault = fmt.Errorf("%w: nested deeper than %d", errFault, MaxDepth)
+			}
+		case b == '}' || b == ']':
+			if c.depth--; c.depth == 0 {
+				return i + 1, true
+			}
+		}
 	}
+	return len(raw), false
+}
+
+// endsBefore tells whether b ends a number or word.
+func endsBefore(b byte) bool {
 	switch b {
 	case ',', ']', '}', ':', ' ', '\t', '\r', '\n':
 		return true
 	}
 	return false
-}
-
-// take adds a byte and tells whether it ends the value.
-func (c *cut) take(b byte) bool {
-	c.keep(b)
-	switch {
-	case c.escaped:
-		c.escaped = false
-	case c.quoted:
-		c.escaped = b == '\\'
-		if b == '"' {
-			c.quoted = false
-			return c.depth == 0
-		}
-	case b == '"':
-		c.quoted = true
-	case b == '{' || b == '[':
-		c.depth++
-		if c.depth > MaxDepth {
-			c.fault = fmt.Errorf("%w: nested deeper than %d", errFault, MaxDepth)
-		}
-	case b == '}' || b == ']':
-		c.depth--
-		return c.depth == 0
-	}
-	return false
-}
-
-func (c *cut) keep(b byte) {
-	if len(c.raw) < MaxFeatureBytes {
-		c.raw = append(c.raw, b)
-	} else if c.fault == nil {
-		c.fault = fmt.Errorf("%w: larger than %d bytes", errFault, MaxFeatureBytes)
-	}
-}
-
-// split returns the members of an object, as far as it can be read. Of a repeated key the last counts.
-func split(raw []byte) (map[string][]byte, error) {
-	members := map[string][]byte{}
-	s := newScanner(bytes.NewReader(raw))
-	if c, err := s.skip(); err != nil || c != '{' {
-		return members, fmt.Errorf("%w: it is not an object", errFault)
-	}
-	_, _ = s.r.ReadByte()
-	for {
-		key, err := s.key()
-		if err == io.EOF {
-			return members, nil
-		}
-		if err != nil {
-			return members, fmt.Errorf("%w: it is not sound JSON", errFault)
-		}
-		value, err := s.value()
-		if err != nil {
-			return members, err
-		}
-		members[key] = value
-	}
 }

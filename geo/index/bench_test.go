@@ -219,3 +219,33 @@ func BenchmarkBuild(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkManyChanges adds fences to a snapshot of many, and replaces them. An operation is a fence.
+func BenchmarkManyChanges(b *testing.B) {
+	const atOnce = 50_000
+	for _, w := range workloads {
+		if w.circles < atOnce {
+			continue
+		}
+		for _, what := range []string{"added", "replaced"} {
+			b.Run(w.name+"/"+what, func(b *testing.B) {
+				s := w.load(b).snapshot
+				rng := rand.New(rand.NewSource(8))
+				first := map[string]int{"added": w.circles, "replaced": 0}[what]
+				b.ReportAllocs()
+				b.ResetTimer()
+				for n := 0; n < b.N; n += atOnce {
+					b.StopTimer()
+					put := make([]*index.Fence, atOnce)
+					for i := range put {
+						put[i] = &index.Fence{ID: id(first + i), Shape: geo.Circle{Center_: w.point(rng), Radius: 100}}
+					}
+					b.StartTimer()
+					if _, err := s.With(put, nil); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -53,12 +53,19 @@ func (c *change) putIn(n *node, g *geometry) *node {
 // mayBurst tells whether the leaf with one fence more should be split. Where a split parted nothing, it is tried again
 // only once the leaf has grown by a half.
 func (n *node) mayBurst(g *geometry) bool {
-	weight := g.weight()
-	for i := range n.edge {
-		weight += n.edge[i].weight()
-	}
-	return weight > max(leafFull, int(n.passed)*3/2)
+	return n.weight()+g.weight() > n.room()
 }
+
+// weight is of a leaf's candidates.
+func (n *node) weight() (total int) {
+	for i := range n.edge {
+		total += n.edge[i].weight()
+	}
+	return total
+}
+
+// room is the weight that a leaf bears.
+func (n *node) room() int { return max(leafFull, int(n.passed)*3/2) }
 
 func geometries(of []candidate, more *geometry) []geometry {
 	all := make([]geometry, 0, len(of)+1)
@@ -99,7 +106,7 @@ func (c *change) removeFrom(n *node, g *geometry) *node {
 			kids.nodes[d] = c.removeFrom(k, g)
 		}
 		if next.passed -= int32(g.weight()); next.passed <= leafFew {
-			c.merge(&next, g.fence)
+			c.merge(&next, fenceSet{g.fence: {}})
 		} else {
 			next.kids = &kids
 		}
@@ -109,11 +116,11 @@ func (c *change) removeFrom(n *node, g *geometry) *node {
 	return &next
 }
 
-// merge makes the node a leaf again, without the fence that is being removed. Its children do not have all its fences:
+// merge makes the node a leaf again, without the fences that are being removed. Its children do not have all its fences:
 // some touch the node's ball and none of theirs. As every place is in the ball of some leaf, wherever in the trie,
 // walking all nodes whose ball meets this one's finds them.
-func (c *change) merge(n *node, removed *Fence) {
-	m := merger{leaf: n, removed: removed}
+func (c *change) merge(n *node, gone fenceSet) {
+	m := merger{leaf: n, gone: gone}
 	for _, root := range c.snapshot.roots {
 		m.walk(root)
 	}
@@ -122,9 +129,9 @@ func (c *change) merge(n *node, removed *Fence) {
 
 // merger collects the fences whose edge touches the ball of a leaf; they are few.
 type merger struct {
-	leaf    *node
-	removed *Fence
-	edge    []candidate
+	leaf *node
+	gone fenceSet
+	edge []candidate
 }
 
 func (m *merger) walk(n *node) {
@@ -148,7 +155,7 @@ func (m *merger) walk(n *node) {
 }
 
 func (m *merger) take(f *Fence) {
-	if f == m.removed || slices.ContainsFunc(m.edge, func(c candidate) bool { return c.fence == f }) {
+	if m.gone.has(f) || slices.ContainsFunc(m.edge, func(c candidate) bool { return c.fence == f }) {
 		return
 	}
 	if g := newGeometry(f); m.leaf.side(&g) == cell.AtEdge {

@@ -32,16 +32,19 @@ func buildIDs(fences []*Fence, level int) *idNode {
 	if len(fences) <= idLeaf || level >= idDepth {
 		return &idNode{fences: uniqueIDs(fences)}
 	}
-	var parts [16][]*Fence
+	n := &idNode{kids: new([16]*idNode)}
+	for d, part := range partIDs(fences, level) {
+		n.kids[d] = buildIDs(part, level+1)
+	}
+	return n
+}
+
+func partIDs(fences []*Fence, level int) (parts [16][]*Fence) {
 	for _, f := range fences {
 		d := hashID(f.ID) >> (4 * level) & 15
 		parts[d] = append(parts[d], f)
 	}
-	n := &idNode{kids: new([16]*idNode)}
-	for d := range parts {
-		n.kids[d] = buildIDs(parts[d], level+1)
-	}
-	return n
+	return parts
 }
 
 // uniqueIDs returns the fences in a slice of their own, the first of each id.

@@ -163,10 +163,14 @@ func TestChangesEqualBuild(t *testing.T) {
 			for range 120 {
 				var put []*index.Fence
 				var remove []index.ID
-				for range rng.Intn(6) {
+				few := 4
+				if rng.Intn(30) == 0 {
+					few = 100 // together, and some of an id twice
+				}
+				for range rng.Intn(2 + few) {
 					put = append(put, w.fence(t, rng, rng.Intn(400)))
 				}
-				for range rng.Intn(4) {
+				for range rng.Intn(few) {
 					remove = append(remove, id(rng.Intn(400)))
 				}
 				before, length := s, s.Len()
@@ -196,8 +200,16 @@ func TestChangesEqualBuild(t *testing.T) {
 			for i := range all {
 				ids = append(ids, i)
 			}
-			s, err = s.With(nil, ids)
-			require.NoError(t, err)
+			for _, part := range [][]index.ID{ids[:len(ids)/2], ids[len(ids)/2:]} {
+				few := 30
+				if rng.Intn(2) == 0 {
+					few = 400
+				}
+				for some := range slices.Chunk(part, few) {
+					s, err = s.With(nil, some)
+					require.NoError(t, err)
+				}
+			}
 			require.Zero(t, s.Len())
 			require.Zero(t, index.Footprint(s), "removal leaves something behind")
 		})

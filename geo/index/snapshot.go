@@ -74,6 +74,18 @@ func (s *Snapshot) With(put []*Fence, remove []ID) (*Snapshot, error) {
 	next := *s
 	next.version = versions.Add(1)
 	c := change{builder: new(builder), snapshot: &next}
+	if len(put)+len(remove) >= worthBulk {
+		c.bulk(put, remove)
+	} else {
+		c.oneByOne(put, remove)
+	}
+	if c.err != nil {
+		return nil, c.err
+	}
+	return &next, nil
+}
+
+func (c *change) oneByOne(put []*Fence, remove []ID) {
 	for _, id := range remove {
 		c.remove(id)
 	}
@@ -81,10 +93,6 @@ func (s *Snapshot) With(put []*Fence, remove []ID) (*Snapshot, error) {
 		c.remove(f.ID)
 		c.put(f)
 	}
-	if c.err != nil {
-		return nil, c.err
-	}
-	return &next, nil
 }
 
 // Fence returns the fence of that id.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/pusher/dial"
 )
 
 // The waits that repetitions begin with where an answer carries no Retry-After.
@@ -22,7 +23,7 @@ const (
 // classify turns an attempt begun at started into what it means, as of now.
 func classify(a *attempt, started, now time.Time) pusher.Result {
 	switch {
-	case errors.Is(a.err, errPrivate):
+	case errors.Is(a.err, dial.ErrPrivate):
 		return pusher.Result{Outcome: pusher.OutcomeRejected, Code: "PUSH_SERVICE_NOT_PUBLIC", Quarantine: true}
 	case a.err != nil:
 		return pusher.Result{Outcome: pusher.OutcomeRetry, Code: silence(a.err), MaybeReceived: a.wrote}

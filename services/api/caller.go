@@ -74,8 +74,7 @@ const (
 
 // authenticate finds out who calls, among the kinds that the method admits.
 func (s *Server) authenticate(ctx context.Context, m *method) (*Caller, error) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	appKey, bearer := header(md, appKeyHeader), bearerOf(md)
+	appKey, bearer := header(ctx, appKeyHeader), bearerOf(ctx)
 	if appKey == "" {
 		return s.authenticateServer(bearer)
 	}
@@ -145,15 +144,15 @@ func unknownDevice() error {
 	return refuse(codes.Unauthenticated, v1.ErrorReason_DEVICE_UNKNOWN, "the device is not registered (any more)")
 }
 
-func header(md metadata.MD, name string) string {
-	if values := md.Get(name); len(values) == 1 {
+func header(ctx context.Context, name string) string {
+	if values := metadata.ValueFromIncomingContext(ctx, name); len(values) == 1 {
 		return values[0]
 	}
 	return ""
 }
 
-func bearerOf(md metadata.MD) string {
-	scheme, token, ok := strings.Cut(header(md, "authorization"), " ")
+func bearerOf(ctx context.Context) string {
+	scheme, token, ok := strings.Cut(header(ctx, "authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "bearer") {
 		return ""
 	}

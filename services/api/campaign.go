@@ -37,7 +37,7 @@ func (s *Server) around(c *Caller, b *brand.Brand) CampaignSetting {
 			found, _ := s.engine.Store(c.Brand, id)
 			return found
 		},
-		FenceDwell: slices.ContainsFunc(s.engine.Fences(c.Brand), func(f *store.Fence) bool { return f.Rules != nil && f.Rules.Dwell > 0 }),
+		FenceDwell: s.engine.AnyFence(c.Brand, func(f *store.Fence) bool { return f.Rules != nil && f.Rules.Dwell > 0 }),
 	}
 }
 

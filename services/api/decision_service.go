@@ -50,6 +50,10 @@ func (s *decisionService) ExplainDecisions(ctx context.Context, r *v1.ExplainDec
 		if err != nil {
 			return nil, missing(err, v1.ErrorReason_PERSON_NOT_FOUND)
 		}
+		receipts, err := s.receiptsOf(ctx, engine.PersonKey{BrandID: c.Brand, PersonID: person}, rows)
+		if err != nil {
+			return nil, err
+		}
 		for i := range rows {
 			if len(out.Decisions) == size || looked >= maxLooked {
 				out.NextPageToken = pageToken(query, string(filter.Before[:]))
@@ -58,7 +62,12 @@ func (s *decisionService) ExplainDecisions(ctx context.Context, r *v1.ExplainDec
 			looked++
 			filter.Before = rows[i].ID
 			if wanted == uuid.Nil || rows[i].CampaignID == wanted {
-				out.Decisions = append(out.Decisions, s.decisionTo(c.Brand, person, &rows[i], deliveries[rows[i].NotificationID], speaker))
+				d := s.decisionTo(c.Brand, person, &rows[i], deliveries[rows[i].NotificationID], speaker)
+				if n := d.GetNotification(); n != nil {
+					heard := receipts[rows[i].NotificationID]
+					n.ShownTime, n.OpenedTime, n.DismissedTime = receiptTime(heard, engine.Shown), receiptTime(heard, engine.Opened), receiptTime(heard, engine.Dismissed)
+				}
+				out.Decisions = append(out.Decisions, d)
 			}
 		}
 		if len(rows) < filter.Limit {

@@ -204,7 +204,7 @@ func (s *deviceService) DeleteMe(ctx context.Context, _ *v1.DeleteMeRequest) (*v
 	}}, nil
 }
 
-var receiptKinds = map[v1.Receipt_Kind]string{v1.Receipt_SHOWN: "shown", v1.Receipt_OPENED: "opened", v1.Receipt_DISMISSED: "dismissed"}
+var receiptKinds = map[v1.Receipt_Kind]string{v1.Receipt_SHOWN: engine.Shown, v1.Receipt_OPENED: engine.Opened, v1.Receipt_DISMISSED: engine.Dismissed}
 
 // RecordReceipts takes what happened to notifications on the phone.
 func (s *deviceService) RecordReceipts(ctx context.Context, r *v1.RecordReceiptsRequest) (*v1.RecordReceiptsResponse, error) {
@@ -212,18 +212,25 @@ func (s *deviceService) RecordReceipts(ctx context.Context, r *v1.RecordReceipts
 	now := s.engine.Now()
 	var list []engine.Receipt
 	for _, g := range r.GetReceipts() {
-		if g.GetNotificationId() == "" {
-			continue // of a coupon: nothing is kept of those yet, and the count says so
+		if g.GetCouponId() != "" {
+			continue // nothing is kept of coupons, and the count says so
 		}
 		list = append(list, engine.Receipt{
-			NotificationID: parseID(g.GetNotificationId()), Kind: receiptKinds[g.GetKind()],
+			NotificationID: parseID(g.GetNotificationId()), DeliveryID: parseID(g.GetDeliveryId()), Kind: receiptKinds[g.GetKind()],
 			At: corrected(g.GetOccurredTime(), r.GetSentTime(), now),
 		})
 	}
-	if err := s.engine.RecordReceipts(ctx, c.Brand, c.Device, list); err != nil {
+	var taken int
+	var err error
+	if c.Kind == v1.Access_SERVER {
+		taken, err = s.engine.RecordReceiptsOf(ctx, c.Brand, list)
+	} else {
+		taken, err = s.engine.RecordReceipts(ctx, c.Brand, c.Device, list)
+	}
+	if err != nil {
 		return nil, deviceMissing(err)
 	}
-	return &v1.RecordReceiptsResponse{Recorded: int32(len(list)), ServerTime: s.now()}, nil
+	return &v1.RecordReceiptsResponse{Recorded: int32(taken), ServerTime: s.now()}, nil
 }
 
 // ListLocationUses lists the person's own records of use, the latest first.

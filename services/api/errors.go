@@ -172,6 +172,12 @@ func unreachable(err error) bool {
 	return false
 }
 
+// gaveUp tells a statement that the database cancelled because its caller had stopped waiting.
+func gaveUp(ctx context.Context, err error) bool {
+	var answered interface{ SQLState() string }
+	return ctx.Err() != nil && errors.As(err, &answered) && answered.SQLState() == "57014"
+}
+
 // passing tells the states in which a database refuses what it will take again: classes 08 (connection), 40 (rolled
 // back), 53 (no disk, memory or connections left), 57 (shut down, starting, cancelled) and 58 (its own system), and the
 // single ones of a replica that takes no writes and of a lock that was not to be had.

@@ -140,8 +140,8 @@ func (s *Server) checkVisit(c *Caller, f *store.Fence) error {
 	if f.Purpose != store.Visit {
 		return nil
 	}
-	for _, other := range s.engine.Fences(c.Brand) {
-		if other.Purpose == store.Visit && other.StoreID == f.StoreID && other.ID != f.ID {
+	for _, other := range s.engine.FencesOf(c.Brand, f.StoreID) {
+		if other.Purpose == store.Visit && other.ID != f.ID {
 			var fs faults
 			fs.add("fence.purpose", v1.ErrorReason_VISIT_FENCE_EXISTS, "the store has its visit fence already",
 				"store_id", f.StoreID.String(), "fence_id", other.ID.String())

@@ -22,6 +22,7 @@ import (
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/engine"
+	"github.com/wantgo/wantgo/services/postgres"
 	"github.com/wantgo/wantgo/services/postgres/postgrestest"
 	"github.com/wantgo/wantgo/services/seal"
 )
@@ -33,6 +34,7 @@ type fixture struct {
 	t         testing.TB
 	engine    *engine.Engine
 	directory engine.Directory
+	url       string // of its database
 	server    *Server
 	conn      *grpc.ClientConn
 	clock     *engine.VirtualClock
@@ -45,7 +47,8 @@ func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: &engine.VirtualClock{}}
 	f.clock.Set(noon.UnixMilli())
-	storage := postgrestest.New(t)
+	f.url = postgrestest.URL(t)
+	storage := postgrestest.Open(t, f.url, postgres.Options{})
 	f.directory = storage
 	keeper, err := seal.New(seal.NewRoot())
 	require.NoError(t, err)

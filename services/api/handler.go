@@ -25,12 +25,12 @@ const (
 )
 
 func newWeb(s *Server) (*web, error) {
-	transcoder, err := vanguardgrpc.NewTranscoder(s.grpc, vanguard.WithCodec(newJSONCodec),
+	transcoder, err := vanguardgrpc.NewTranscoder(s.behind, vanguard.WithCodec(newJSONCodec),
 		vanguard.WithDefaultServiceOptions(vanguard.WithMaxMessageBufferBytes(2*maxMessage))) // JSON carries bytes as base64
 	if err != nil {
 		return nil, fmt.Errorf("HTTP beside gRPC: %w", err)
 	}
-	return &web{server: s, native: s.grpc, transcoder: transcoder}, nil
+	return &web{server: s, native: s.behind, transcoder: transcoder}, nil
 }
 
 // ServeHTTP tells the protocols apart by content type.
@@ -65,13 +65,13 @@ func isPlainJSON(r *http.Request, kind string) bool {
 // your own that speaks HTTP/2.
 func (s *Server) Handler() http.Handler { return s.web }
 
-// HTTPServer is a server for Handler: HTTP/1.1 and HTTP/2, in clear text too unless the configuration says TLS. There
-// is no limit on how long a body may take, since StreamPings stays open.
+// HTTPServer is a server for Handler: HTTP/1.1 and HTTP/2, in clear text too, which is how a Port hands over what came by
+// TLS. There is no limit on how long a body may take, since StreamPings stays open.
 func (s *Server) HTTPServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(!s.tls)
+	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Handler:           s.web,
 		Protocols:         protocols,

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"io"
@@ -23,9 +24,18 @@ func (f *fixture) listen() string {
 	f.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(f.t, err)
-	server := f.server.HTTPServer()
-	go func() { _ = server.Serve(listener) }()
-	f.t.Cleanup(func() { _ = server.Close() })
+	return f.serve(listener)
+}
+
+// serve is listen with a listener of the test's own.
+func (f *fixture) serve(listener net.Listener) string {
+	port := f.server.Port(listener)
+	go func() { _ = port.Serve() }()
+	f.t.Cleanup(func() {
+		at, cancel := context.WithCancel(context.Background())
+		cancel()
+		port.Shutdown(at)
+	})
 	return listener.Addr().String()
 }
 

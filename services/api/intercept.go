@@ -24,18 +24,20 @@ func (s *Server) unary(ctx context.Context, request any, call *grpc.UnaryServerI
 	if !ours(call.FullMethod) {
 		return handler(ctx, request)
 	}
+	m, err := s.method(call.FullMethod)
+	if err != nil {
+		return nil, err
+	}
 	began, message := time.Now(), request.(proto.Message)
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			answer, err = nil, s.caught(thrown)
 		}
-		err = s.told(ctx, call.FullMethod, requestID(message), err)
-		s.metrics.answered(call.FullMethod, began, err)
+		if err != nil {
+			err = s.told(ctx, m.name, requestID(message), err)
+		}
+		s.metrics.answered(m, began, err)
 	}()
-	m, err := s.method(call.FullMethod)
-	if err != nil {
-		return nil, err
-	}
 	weight := weightOf(message)
 	permit, err := s.room(ctx, m, weight)
 	if err != nil {
@@ -60,6 +62,9 @@ func (s *Server) told(ctx context.Context, method, requestID string, err error) 
 		return nil
 	}
 	answer, fault := statusOf(err)
+	if fault && gaveUp(ctx, err) {
+		answer, fault = status.FromContextError(ctx.Err()).Err(), false
+	}
 	if fault {
 		return s.answerFault(ctx, method, requestID, err)
 	}
@@ -129,19 +134,19 @@ func (s *Server) stream(server any, ss grpc.ServerStream, call *grpc.StreamServe
 	if !ours(call.FullMethod) {
 		return handler(server, ss)
 	}
+	m, err := s.method(call.FullMethod)
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	ctx := ss.Context()
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			err = s.caught(thrown)
 		}
-		err = s.told(ctx, call.FullMethod, "", err)
-		s.metrics.answered(call.FullMethod, began, err)
+		err = s.told(ctx, m.name, "", err)
+		s.metrics.answered(m, began, err)
 	}()
-	m, err := s.method(call.FullMethod)
-	if err != nil {
-		return err
-	}
 	g := &guardedStream{ServerStream: ss, server: s, method: m}
 	if g.ctx, err = g.open(ctx); err != nil {
 		return err

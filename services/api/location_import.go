@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
+	"sync"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
@@ -16,6 +18,7 @@ import (
 func (s *locationService) ImportPings(ctx context.Context, r *v1.ImportPingsRequest) (*v1.ImportPingsResponse, error) {
 	c := callerOf(ctx)
 	in := newPingImport(s, r)
+	defer in.release()
 	if err := in.check(ctx, c); err != nil {
 		return nil, err
 	}
@@ -26,7 +29,7 @@ func (s *locationService) ImportPings(ctx context.Context, r *v1.ImportPingsRequ
 			return nil, err
 		}
 		for i := range answers {
-			in.take(c, i, &answers[i])
+			in.take(i, &answers[i])
 		}
 	}
 	return &v1.ImportPingsResponse{Results: in.results, ServerTime: s.now()}, nil
@@ -39,12 +42,16 @@ type pingImport struct {
 	request   *v1.ImportPingsRequest
 	requestID uuid.UUID
 	results   []*v1.PingResult
-	checked   []importedPing
-	reports   []engine.Report
-	places    []int             // the pings' positions in the request, report by report
-	first     []int             // of each report, where it begins in places
-	at        map[uuid.UUID]int // device -> its report
+	// What no answer keeps is used again by another call.
+	checked []importedPing
+	reports []engine.Report
+	pings   []engine.Ping     // report by report
+	places  []int             // their positions in the request
+	first   []int             // of each report, where it begins in pings
+	at      map[uuid.UUID]int // device -> its report
 }
+
+var imports = sync.Pool{New: func() any { return &pingImport{at: map[uuid.UUID]int{}} }}
 
 // importedPing is a ping that may be looked at. report -1: it may not.
 type importedPing struct {
@@ -54,15 +61,23 @@ type importedPing struct {
 
 func newPingImport(s *locationService, r *v1.ImportPingsRequest) *pingImport {
 	n := len(r.GetPings())
-	in := &pingImport{
-		locationService: s, request: r, requestID: parseID(r.GetRequestId()), results: make([]*v1.PingResult, n), checked: make([]importedPing, n),
-		reports: make([]engine.Report, 0, n), at: make(map[uuid.UUID]int, n),
-	}
+	in := imports.Get().(*pingImport)
+	in.locationService, in.request, in.requestID = s, r, parseID(r.GetRequestId())
+	in.results, in.checked = make([]*v1.PingResult, n), slices.Grow(in.checked[:0], n)[:n]
+	in.reports = slices.Grow(in.reports[:0], n)
 	all := make([]v1.PingResult, n)
 	for i := range all {
 		in.results[i] = &all[i]
 	}
 	return in
+}
+
+// release lets another call use what this one did not give away: the engine keeps nothing of a report it has answered.
+func (in *pingImport) release() {
+	clear(in.reports)
+	clear(in.at)
+	in.locationService, in.request, in.results = nil, nil, nil
+	imports.Put(in)
 }
 
 // check answers the faulty pings and gives every other one its device's report.
@@ -118,7 +133,8 @@ func deviceOf(p *v1.ImportedPing, named map[string]uuid.UUID) (device uuid.UUID,
 
 // fill gives the reports their pings, in the order of the request.
 func (in *pingImport) fill() {
-	in.first = make([]int, len(in.reports)+1)
+	in.first = slices.Grow(in.first[:0], len(in.reports)+1)[:len(in.reports)+1]
+	clear(in.first)
 	for _, p := range in.checked {
 		if p.report >= 0 {
 			in.first[p.report+1]++
@@ -128,10 +144,9 @@ func (in *pingImport) fill() {
 		in.first[i+1] += in.first[i]
 	}
 	total := in.first[len(in.reports)]
-	pings := make([]engine.Ping, total)
-	in.places = make([]int, total)
+	in.pings, in.places = slices.Grow(in.pings[:0], total)[:total], slices.Grow(in.places[:0], total)[:total]
 	for i := range in.reports {
-		in.reports[i].Pings = pings[in.first[i]:in.first[i]:in.first[i+1]]
+		in.reports[i].Pings = in.pings[in.first[i]:in.first[i]:in.first[i+1]]
 	}
 	for i, p := range in.checked {
 		if p.report < 0 {
@@ -195,7 +210,7 @@ func (in *pingImport) told(i int, id uuid.UUID) string {
 }
 
 // take puts one device's answer where its pings stand.
-func (in *pingImport) take(c *Caller, i int, a *engine.Answer) {
+func (in *pingImport) take(i int, a *engine.Answer) {
 	places := in.places[in.first[i]:in.first[i+1]]
 	if a.Err != nil {
 		f := pingFault{code: v1.PingRefusal_TRY_AGAIN}
@@ -224,5 +239,5 @@ func (in *pingImport) take(c *Caller, i int, a *engine.Answer) {
 			byID[p.ID] = result
 		}
 	}
-	in.place(c.Brand, a.Transitions, byID, order)
+	placeTransitions(a.Transitions, byID, order)
 }

@@ -23,14 +23,15 @@ func (s *locationService) ReportPings(ctx context.Context, r *v1.ReportPingsRequ
 	c := callerOf(ctx)
 	report := s.newReport(c.Device, r)
 	results := make([]*v1.PingResult, len(r.GetPings()))
-	taken := map[uuid.UUID]*v1.PingResult{}
-	var places []int
+	places := make([]int, 0, 8)
+	report.Pings = make([]engine.Ping, 0, len(r.GetPings()))
 	for i, p := range r.GetPings() {
-		if f := checkReported(p, r.GetSentTime(), report.Received); f.code != 0 {
+		id, f := readReported(p, r.GetSentTime(), report.Received)
+		if f.code != 0 {
 			results[i] = s.refused(p.GetId(), f)
 			continue
 		}
-		report.Pings = append(report.Pings, pingFrom(p, parseID(p.GetId())))
+		report.Pings = append(report.Pings, pingFrom(p, id))
 		places = append(places, i)
 	}
 	answer, err := s.handle(ctx, c, report)
@@ -38,13 +39,17 @@ func (s *locationService) ReportPings(ctx context.Context, r *v1.ReportPingsRequ
 		return nil, err
 	}
 	for i, a := range answer.Pings {
-		result := resultOf(r.GetPings()[places[i]].GetId(), a)
-		results[places[i]] = result
-		if taken[a.ID] == nil {
-			taken[a.ID] = result
-		}
+		results[places[i]] = resultOf(r.GetPings()[places[i]].GetId(), a)
 	}
-	s.place(c.Brand, answer.Transitions, taken, results)
+	if len(answer.Transitions) > 0 {
+		taken := map[uuid.UUID]*v1.PingResult{}
+		for i, a := range answer.Pings {
+			if taken[a.ID] == nil {
+				taken[a.ID] = results[places[i]]
+			}
+		}
+		placeTransitions(answer.Transitions, taken, results)
+	}
 	return s.reportTo(ctx, c, r, answer, results), nil
 }
 

@@ -15,7 +15,7 @@ var contract = []protoreflect.FileDescriptor{
 	v1.File_wantgo_v1_brand_service_proto, v1.File_wantgo_v1_campaign_service_proto, v1.File_wantgo_v1_credential_service_proto,
 	v1.File_wantgo_v1_decision_service_proto, v1.File_wantgo_v1_device_service_proto, v1.File_wantgo_v1_fence_service_proto,
 	v1.File_wantgo_v1_key_service_proto, v1.File_wantgo_v1_location_service_proto, v1.File_wantgo_v1_store_service_proto,
-	v1.File_wantgo_v1_wallet_service_proto,
+	v1.File_wantgo_v1_wallet_service_proto, v1.File_wantgo_v1_webhook_service_proto, v1.File_wantgo_v1_inbox_service_proto,
 }
 
 // method is what the interceptors know of one RPC.
@@ -31,7 +31,8 @@ type method struct {
 	large bool
 	class class
 	// pings: what its requests weigh is counted as pings of its caller.
-	pings bool
+	pings   bool
+	metrics methodMetrics
 }
 
 func (m *method) admits(kind v1.Access_Caller) bool {

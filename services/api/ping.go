@@ -99,15 +99,29 @@ func checkAge(p *v1.Ping, sent *timestamppb.Timestamp, now time.Time) pingFault 
 	return pingFault{}
 }
 
-// checkReported holds a phone's own ping against the contract, its id and its age included.
-func checkReported(p *v1.Ping, sent *timestamppb.Timestamp, now time.Time) pingFault {
-	f := checkPing(p)
+// reportKeepsContract tells a report that surely keeps the contract, its pings apart: each of them is checked by itself.
+// Of any other the general checker says what is wrong.
+func reportKeepsContract(r *v1.ReportPingsRequest) bool {
+	_, known := v1.Ping_AppState_name[int32(r.GetAppState())]
+	return known && len(r.GetPings()) >= 1 && len(r.GetPings()) <= 100 && len(r.GetPresenceToken()) <= 8192 &&
+		len(r.GetZoneVersion()) <= 128 && r.GetFenceSlots() >= 0 && r.GetFenceSlots() <= 100
+}
+
+// readReported holds a phone's own ping against the contract, its id and its age included, and reads the id.
+func readReported(p *v1.Ping, sent *timestamppb.Timestamp, now time.Time) (uuid.UUID, pingFault) {
+	id, f := readPing(p)
 	if f.code == 0 && p.GetId() == "" {
 		f = invalidPing("id", "missing: a repeat could not be recognised")
 	}
 	if f.code == 0 {
 		f = checkAge(p, sent, now)
 	}
+	return id, f
+}
+
+// checkReported is readReported where the id is not needed.
+func checkReported(p *v1.Ping, sent *timestamppb.Timestamp, now time.Time) pingFault {
+	_, f := readReported(p, sent, now)
 	return f
 }
 

@@ -52,6 +52,37 @@ func TestCheckPingAgreesWithTheContract(t *testing.T) {
 	require.Greater(t, bad, 1000)
 }
 
+// TestReportsThatKeepTheContract holds the check of a report by hand against the contract's own.
+func TestReportsThatKeepTheContract(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	through, refused := 0, 0
+	for range 5_000 {
+		edge := func(most int) int { return []int{0, 1, most, most + 1}[random.IntN(4)] }
+		r := &v1.ReportPingsRequest{
+			Pings: make([]*v1.Ping, edge(100)), PresenceToken: make([]byte, edge(8192)), ZoneVersion: make([]byte, edge(128)),
+			FenceSlots: int32(random.IntN(104) - 2), AppState: v1.Ping_AppState(random.IntN(5) - 1),
+		}
+		for i := range r.Pings {
+			r.Pings[i] = &v1.Ping{Latitude: 1000 * float64(random.IntN(2))}
+		}
+		if random.IntN(2) == 0 {
+			r.SentTime = timestamppb.New(noon)
+		}
+		err := protovalidate.Validate(r)
+		require.Equal(t, err == nil, reportKeepsContract(r), "%d pings, token %d, zone %d, slots %d, state %d: %v",
+			len(r.Pings), len(r.PresenceToken), len(r.ZoneVersion), r.FenceSlots, r.AppState, err)
+		if err == nil {
+			through++
+		} else {
+			refused++
+		}
+	}
+	require.Greater(t, through, 500)
+	require.Greater(t, refused, 500)
+}
+
 func TestPingsOfTheFarPastAndOfBrokenClocks(t *testing.T) {
 	require.Equal(t, v1.PingRefusal_INVALID_TIME, checkPing(pingAt(1, 1, time.Unix(0, 0))).code)
 	broken := pingAt(1, 1, noon)

@@ -18,8 +18,8 @@ const (
 	mostFound    = 100
 )
 
-// SearchStores finds the nearest stores. Whoever asks, the place is nobody's: it is in the request, in the token of the
-// next page that the caller gets back, and nowhere else.
+// SearchStores finds the nearest stores. The place is kept nowhere but in the request and in the token of the next page
+// that the caller gets back. It is nobody's, unless a phone asks for offers and says with a device token whose.
 func (s *storeService) SearchStores(ctx context.Context, r *v1.SearchStoresRequest) (*v1.SearchStoresResponse, error) {
 	c := callerOf(ctx)
 	b, err := s.brandOf(c)
@@ -41,16 +41,20 @@ func (s *storeService) SearchStores(ctx context.Context, r *v1.SearchStoresReque
 	}
 	room := rooms.Get().(*[]engine.FoundStore)
 	defer leave(room)
-	found, more, err := s.engine.SearchStores(c.Brand, &q, (*room)[:0])
+	found, err := s.search(ctx, c, &q, (*room)[:0])
 	if err != nil {
 		return nil, err
 	}
-	*room = found
-	out, err := foundTo(found, r, &b.Settings)
-	if err == nil && more {
-		out.NextPageToken = foundToken(r, &q, found[len(found)-1].Cursor())
+	*room = found.stores
+	out, err := foundTo(found.stores, r, &b.Settings)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	out.OffersFor, out.Refusal = found.whose, found.refusal
+	if found.more {
+		out.NextPageToken = foundToken(r, &q, found.stores[len(found.stores)-1].Cursor())
+	}
+	return out, nil
 }
 
 // rooms are for what is found, until it is in the answer.

@@ -147,18 +147,23 @@ func TestSearchStores(t *testing.T) {
 	require.Equal(t, foundIDs(all), paged)
 }
 
-// Whoever asks gets the same answer: a device token is not read, even one that means nothing.
+// Whoever asks gets the same answer, unless for offers: a device token is not read, even one that means nothing, and
+// nothing is on record.
 func TestSearchStoresIsNobodys(t *testing.T) {
 	f := newFixture(t)
 	tn := f.tenant()
 	first := tn.store("s1")
 	tn.put(func(*v1.Store) {}, "s2", 0.001)
 	stores := v1.NewStoreServiceClient(f.conn)
-	for _, ctx := range []context.Context{tn.appOnly(), tn.phone(tn.device().GetDeviceToken()), tn.phone("garbled"), tn.server()} {
+	d := tn.device()
+	for _, ctx := range []context.Context{tn.appOnly(), tn.phone(d.GetDeviceToken()), tn.phone("garbled"), tn.server()} {
 		answer, err := stores.SearchStores(ctx, here())
 		require.NoError(t, err)
 		require.Equal(t, []string{"s1", "s2"}, foundIDs(answer))
+		require.Zero(t, answer.GetOffersFor())
+		require.Zero(t, answer.GetRefusal())
 	}
+	require.Empty(t, tn.uses(d))
 	made, err := v1.NewKeyServiceClient(f.conn).CreateKey(tn.server(), &v1.CreateKeyRequest{RequestId: uuid.NewString(), Key: &v1.Key{
 		Kind: v1.Key_API, DisplayName: "till", Scopes: []string{"stores:read"}, StoreIds: []string{first.GetId()},
 	}})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"buf.build/go/protovalidate"
@@ -21,6 +23,7 @@ import (
 	"github.com/wantgo/wantgo/services/api/admit"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/engine"
+	"github.com/wantgo/wantgo/services/webhook"
 )
 
 // Config sets a Server up. Engine is needed; everything else has a default.
@@ -33,8 +36,6 @@ type Config struct {
 	Admission admit.Settings
 	// Streams is how many calls may be under way on one connection; what is beyond waits at the caller's. Default 250.
 	Streams int
-	// TLS: the listener speaks TLS, so HTTP/2 needs no clear-text upgrade.
-	TLS bool
 	// UnsignedIdentity tells brands that IdentifyPerson takes JWTs without a signature; for the demo only. The engine has
 	// its own switch.
 	UnsignedIdentity bool
@@ -42,6 +43,8 @@ type Config struct {
 	CredentialStates func(ctx context.Context, brandID uuid.UUID) (map[uuid.UUID]brand.CredentialState, error)
 	// PushServices are the hosts that a web push subscription may lead to; nil: the known ones.
 	PushServices pusher.PushServices
+	// Webhooks tells brands' systems what happens; nil: this node does not.
+	Webhooks *webhook.Dispatcher
 	// Options go to grpc.NewServer, such as a stats handler for traces.
 	Options []grpc.ServerOption
 }
@@ -58,29 +61,34 @@ type Server struct {
 	held      atomic.Int64 // refusals held back
 	streams   int
 	metrics   *metrics
-	grpc      *grpc.Server
+	grpc      *grpc.Server // on connections of its own
+	behind    *grpc.Server // behind HTTP: the same services, but it can only be stopped with the HTTP server
 	health    *health.Server
 	unsigned  bool
-	tls       bool
 	web       *web
 
 	credentialStates func(ctx context.Context, brandID uuid.UUID) (map[uuid.UUID]brand.CredentialState, error)
 	pushServices     pusher.PushServices
+	webhooks         *webhook.Dispatcher
 }
+
+// workersPerCPU is how many goroutines stay for the next call: a new one would grow its stack anew with every call. More
+// calls at once get goroutines of their own.
+const workersPerCPU = 64
 
 // keepAlive drops connections of phones that went away and refuses peers that ping too often.
 var keepAlive = keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}
 
-// New builds the server. Nothing listens yet: use Handler, or GRPC for a native listener, or both.
+// New builds the server. Nothing listens yet: use Port; or Handler, or GRPC for a listener of its own.
 func New(c Config) (*Server, error) {
-	s := &Server{engine: c.Engine, log: c.Log, unsigned: c.UnsignedIdentity, tls: c.TLS, health: health.NewServer()}
+	s := &Server{engine: c.Engine, log: c.Log, unsigned: c.UnsignedIdentity, health: health.NewServer()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
 	}
-	s.credentialStates, s.pushServices = c.CredentialStates, c.PushServices
+	s.credentialStates, s.pushServices, s.webhooks = c.CredentialStates, c.PushServices, c.Webhooks
 	if s.pushServices == nil {
 		s.pushServices = pusher.KnownPushServices()
 	}
@@ -97,38 +105,50 @@ func New(c Config) (*Server, error) {
 	if s.methods, err = methods(); err != nil {
 		return nil, err
 	}
+	for name, m := range s.methods {
+		m.metrics = s.metrics.of(name)
+	}
 	if s.validator, err = protovalidate.New(); err != nil {
 		return nil, fmt.Errorf("constraints of the contract: %w", err)
 	}
-	s.grpc = grpc.NewServer(append([]grpc.ServerOption{
-		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.MaxConcurrentStreams(uint32(s.streams)), grpc.InTapHandle(s.tap),
-		grpc.KeepaliveEnforcementPolicy(keepAlive),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle, Time: serverPing}),
-		grpc.ChainUnaryInterceptor(s.unary), grpc.ChainStreamInterceptor(s.stream),
-	}, c.Options...)...)
-	s.register()
+	workers := grpc.NumStreamWorkers(uint32(workersPerCPU * runtime.GOMAXPROCS(0)))
+	s.grpc, s.behind = s.newGRPC(append(slices.Clone(c.Options), workers)), s.newGRPC(c.Options)
 	if s.web, err = newWeb(s); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) register() {
-	v1.RegisterBrandServiceServer(s.grpc, &brandService{Server: s})
-	v1.RegisterCampaignServiceServer(s.grpc, &campaignService{Server: s})
-	v1.RegisterCredentialServiceServer(s.grpc, &credentialService{Server: s})
-	v1.RegisterDecisionServiceServer(s.grpc, &decisionService{Server: s})
-	v1.RegisterDeviceServiceServer(s.grpc, &deviceService{Server: s})
-	v1.RegisterFenceServiceServer(s.grpc, &fenceService{Server: s})
-	v1.RegisterKeyServiceServer(s.grpc, &keyService{Server: s})
-	v1.RegisterLocationServiceServer(s.grpc, &locationService{Server: s})
-	v1.RegisterStoreServiceServer(s.grpc, &storeService{Server: s})
-	v1.RegisterWalletServiceServer(s.grpc, &walletService{Server: s})
-	healthpb.RegisterHealthServer(s.grpc, s.health)
-	reflection.Register(s.grpc)
+// newGRPC makes a gRPC server with all services.
+func (s *Server) newGRPC(options []grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(append([]grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(uint32(s.streams)), grpc.InTapHandle(s.tap), grpc.KeepaliveEnforcementPolicy(keepAlive),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle, Time: serverPing}),
+		grpc.ChainUnaryInterceptor(s.unary), grpc.ChainStreamInterceptor(s.stream),
+	}, options...)...)
+	s.register(server)
+	return server
 }
 
-// GRPC is the gRPC server, for a listener of its own: grpc-go's own transport is faster than the one behind Handler.
+func (s *Server) register(server *grpc.Server) {
+	v1.RegisterBrandServiceServer(server, &brandService{Server: s})
+	v1.RegisterCampaignServiceServer(server, &campaignService{Server: s})
+	v1.RegisterCredentialServiceServer(server, &credentialService{Server: s})
+	v1.RegisterDecisionServiceServer(server, &decisionService{Server: s})
+	v1.RegisterDeviceServiceServer(server, &deviceService{Server: s})
+	v1.RegisterFenceServiceServer(server, &fenceService{Server: s})
+	v1.RegisterKeyServiceServer(server, &keyService{Server: s})
+	v1.RegisterLocationServiceServer(server, &locationService{Server: s})
+	v1.RegisterStoreServiceServer(server, &storeService{Server: s})
+	v1.RegisterWalletServiceServer(server, &walletService{Server: s})
+	v1.RegisterWebhookServiceServer(server, &webhookService{Server: s})
+	v1.RegisterInboxServiceServer(server, &inboxService{Server: s})
+	healthpb.RegisterHealthServer(server, s.health)
+	reflection.Register(server)
+}
+
+// GRPC is the gRPC server on grpc-go's own transport, for a listener of its own.
 func (s *Server) GRPC() *grpc.Server { return s.grpc }
 
 // SetReady tells gRPC health checks, for the server as a whole, whether this node wants calls.

@@ -77,8 +77,8 @@ func (s *Server) moved(c *Caller, before, after *store.Store) []store.Fence {
 	if before == nil || before.Place == after.Place {
 		return nil
 	}
-	for _, f := range s.engine.Fences(c.Brand) {
-		if f.StoreID != before.ID || f.Circle == nil || f.Circle.Center_ != before.Place {
+	for _, f := range s.engine.FencesOf(c.Brand, before.ID) {
+		if f.Circle == nil || f.Circle.Center_ != before.Place {
 			continue
 		}
 		follows := *f

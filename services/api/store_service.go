@@ -155,12 +155,10 @@ func (s *storeService) DeleteStore(ctx context.Context, r *v1.DeleteStoreRequest
 	gone := *found
 	gone.DeletedAt = now
 	w := engine.CatalogueWrite{BrandID: c.Brand, Actor: c.by(), Expect: expect(gone.ID, r.GetEtag()), Stores: []store.Store{gone}}
-	for _, f := range s.engine.Fences(c.Brand) {
-		if f.StoreID == gone.ID {
-			fence := *f
-			fence.DeletedAt = now
-			w.Fences = append(w.Fences, fence)
-		}
+	for _, f := range s.engine.FencesOf(c.Brand, gone.ID) {
+		fence := *f
+		fence.DeletedAt = now
+		w.Fences = append(w.Fences, fence)
 	}
 	_, err = s.engine.Write(ctx, w)
 	return &v1.DeleteStoreResponse{}, write{}.conflict(err, gone.ExternalID, etagOf(found.Version))

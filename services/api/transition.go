@@ -25,14 +25,14 @@ func exitReason(r presence.Reason) v1.ExitReason_Code {
 	return v1.ExitReason_Code(v1.ExitReason_Code_value[strings.ToUpper(r.String())])
 }
 
-func (s *Server) transitionTo(brandID uuid.UUID, t *engine.TransitionAnswer) *v1.Transition {
+func transitionTo(t *engine.TransitionAnswer) *v1.Transition {
 	out := &v1.Transition{
 		Id: t.ID.String(), Kind: keyOf(kinds, t.Kind), FenceId: t.FenceID.String(), FenceExternalId: t.FenceExternalID,
 		StoreId: formatID(t.StoreID), StoreExternalId: t.StoreExternalID,
 		TransitionTime: timestamppb.New(time.UnixMilli(t.At)),
 	}
-	if f, err := s.engine.Fence(brandID, t.FenceID); err == nil {
-		out.Purpose = keyOf(purposes, f.Purpose)
+	if t.Purpose != "" {
+		out.Purpose = keyOf(purposes, t.Purpose)
 	}
 	if t.Kind == presence.Exited {
 		out.ExitReason = exitReason(t.Reason)
@@ -40,9 +40,9 @@ func (s *Server) transitionTo(brandID uuid.UUID, t *engine.TransitionAnswer) *v1
 	return out
 }
 
-// place puts transitions beside the pings that settled them. What time settled before a ping came stands with the first
+// placeTransitions puts transitions beside the pings that settled them. What time settled before a ping came stands with the first
 // ping that was looked at.
-func (s *Server) place(brandID uuid.UUID, transitions []engine.TransitionAnswer, results map[uuid.UUID]*v1.PingResult, order []*v1.PingResult) {
+func placeTransitions(transitions []engine.TransitionAnswer, results map[uuid.UUID]*v1.PingResult, order []*v1.PingResult) {
 	for i := range transitions {
 		t := &transitions[i]
 		at := results[t.PingID]
@@ -58,7 +58,7 @@ func (s *Server) place(brandID uuid.UUID, transitions []engine.TransitionAnswer,
 			at = order[0]
 		}
 		if at != nil {
-			at.Transitions = append(at.Transitions, s.transitionTo(brandID, t))
+			at.Transitions = append(at.Transitions, transitionTo(t))
 		}
 	}
 }

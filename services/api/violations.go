@@ -67,8 +67,15 @@ func faultsOf(err error, n fieldNames) (fs faults) {
 // checkMessage holds a message against the constraints of the contract. Of lists and sizes that are over their limit
 // the reason is TOO_MANY. An error that is not about the message is returned as it is.
 func (s *Server) checkMessage(m proto.Message, prefix string, opts ...protovalidate.ValidationOption) error {
-	if search, ok := m.(*v1.SearchStoresRequest); ok && keepsContract(search) {
-		return nil
+	switch r := m.(type) {
+	case *v1.SearchStoresRequest:
+		if keepsContract(r) {
+			return nil
+		}
+	case *v1.ReportPingsRequest:
+		if reportKeepsContract(r) {
+			return nil
+		}
 	}
 	err := s.validator.Validate(m, opts...)
 	if err == nil {

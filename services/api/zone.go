@@ -38,7 +38,7 @@ func (s *locationService) SyncFences(ctx context.Context, r *v1.SyncFencesReques
 	}
 	result := resultOf(p.GetId(), answer.Pings[0])
 	results := []*v1.PingResult{result}
-	s.place(c.Brand, answer.Transitions, map[uuid.UUID]*v1.PingResult{answer.Pings[0].ID: result}, results)
+	placeTransitions(answer.Transitions, map[uuid.UUID]*v1.PingResult{answer.Pings[0].ID: result}, results)
 	told := s.reportTo(ctx, c, &v1.ReportPingsRequest{AppState: r.GetAppState()}, answer, results)
 	return &v1.SyncFencesResponse{
 		Result: result, SafeZone: told.GetSafeZone(), InAppMessage: told.GetInAppMessage(), NextReportAfter: told.GetNextReportAfter(),

@@ -49,6 +49,10 @@ var rules = []rule{
 
 	{from: "services/engine/...", to: "services/postgres/...", reason: "storage hangs off the engine's contracts, not the other way"},
 	{from: "services/engine/...", to: "services/api/...", reason: "the API hangs off the engine"},
+	{from: "services/engine/...", to: "services/webhook/...", reason: "what happens is written down by the engine, and told by whoever reads it"},
+	{from: "services/webhook/...", to: "services/postgres/...", reason: "storage hangs off the contracts, not the other way"},
+	{from: "services/webhook/...", to: "services/api/...", reason: "a webhook's body is put together from the facts, not from answers"},
+	{from: "pusher/dial", to: "pusher", reason: "who may be reached is decided for webhooks, too, which are no notifications"},
 	{from: "services/api/admit", to: "services/engine", reason: "who is let in is decided before anything is known but how much comes"},
 	{from: "services/api/admit", to: "google.golang.org/grpc", reason: "the arithmetic of admission runs in simulated time, without a server"},
 	{from: "services/postgres/...", to: "services/api/...", reason: "adapters do not know each other"},

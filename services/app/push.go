@@ -12,6 +12,7 @@ import (
 type Push struct {
 	APNsSandboxEndpoint string   `name:"apns-sandbox-endpoint" help:"Apple's development environment, where it is neither Apple's nor at apns-endpoint." env:"WANTGO_APNS_SANDBOX_ENDPOINT" placeholder:"HOST:PORT"`
 	WebPushServices     []string `name:"web-push-services" help:"Hosts that web push may go to: host, *.host, or host:port for one that may be on a private address. Default: those of Chrome, Firefox, Safari and Edge." env:"WANTGO_WEB_PUSH_SERVICES" placeholder:"HOST"`
+	WebhookHosts        []string `name:"webhook-hosts" help:"host:port of webhooks that may be on a private address, also without TLS. Default: none, webhooks go to public addresses by TLS only." env:"WANTGO_WEBHOOK_HOSTS" placeholder:"HOST:PORT"`
 	PushPerSecond       string   `help:"Most attempts that this node begins in a second, all brands and providers together. 0: no limit." default:"0" env:"WANTGO_PUSH_PER_SECOND"`
 	PushPerProject      string   `help:"Most attempts that this node begins in a second for one brand and provider; divide a provider's quota by the number of nodes. 0: 10000 for Firebase, no limit for the others; -1: no limit." default:"0" env:"WANTGO_PUSH_PER_PROJECT"`
 	PushBulkPeak        string   `help:"Most reminders and bulk of one brand and provider in a second, at the top of their ramp. 0: four fifths of the limit." default:"0" env:"WANTGO_PUSH_BULK_PEAK"`
@@ -19,7 +20,7 @@ type Push struct {
 }
 
 func (p *Push) set(s *settings, c *node.Config) {
-	c.Push.APNsSandboxEndpoint = p.APNsSandboxEndpoint
+	c.Push.APNsSandboxEndpoint, c.WebhookHosts = p.APNsSandboxEndpoint, p.WebhookHosts
 	if len(p.WebPushServices) > 0 {
 		c.Push.WebPushServices = pusher.PushServices(p.WebPushServices)
 	}

@@ -39,6 +39,8 @@ const (
 	ScopeCouponsRedeem    Scope = "coupons:redeem"
 	ScopePersonsRead      Scope = "persons:read"
 	ScopePersonsWrite     Scope = "persons:write"
+	ScopeWebhooksRead     Scope = "webhooks:read"
+	ScopeWebhooksWrite    Scope = "webhooks:write"
 )
 
 // Scopes are all scopes that a key can be given.
@@ -47,6 +49,7 @@ func Scopes() []Scope {
 		ScopeBrandRead, ScopeBrandWrite, ScopeKeysRead, ScopeKeysWrite, ScopeCredentialsRead, ScopeCredentialsWrite,
 		ScopeStoresRead, ScopeStoresWrite, ScopeFencesRead, ScopeFencesWrite, ScopeCampaignsRead, ScopeCampaignsWrite,
 		ScopePingsImport, ScopeCouponsRead, ScopeCouponsRedeem, ScopePersonsRead, ScopePersonsWrite,
+		ScopeWebhooksRead, ScopeWebhooksWrite,
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -55,11 +57,12 @@ func ParseSecret(secret string) (KeyKind, uuid.UUID, error) {
 	if !ok || len(rest) != idDigits+secretDigits {
 		return "", uuid.UUID{}, ErrKey
 	}
-	id, ok := unbase62(rest[:idDigits], len(uuid.UUID{}))
-	if _, random := unbase62(rest[idDigits:], secretBytes); !ok || !random {
+	var id uuid.UUID
+	var random [secretBytes]byte
+	if !unbase62(rest[:idDigits], id[:]) || !unbase62(rest[idDigits:], random[:]) {
 		return "", uuid.UUID{}, ErrKey
 	}
-	return kind, uuid.UUID(id), nil
+	return kind, id, nil
 }
 
 // HashSecret is what is kept of a secret. A plain SHA-256 is enough for 256 random bits: there is nothing to guess.
@@ -152,16 +155,47 @@ func base62(bytes []byte, width int) string {
 	return strings.Repeat("0", width-len(text)) + text
 }
 
-// unbase62 reads what base62 wrote; ok is false for anything else.
-func unbase62(text string, size int) (bytes []byte, ok bool) {
-	for _, c := range []byte(text) {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return nil, false
+// atOnce is how many digits of base 62 go into 64 bits.
+const atOnce = 10
+
+// unbase62 reads what base62 wrote; false for anything else. It is asked with every call of everybody.
+func unbase62(text string, into []byte) bool {
+	var words [secretBytes / 8]uint64 // the least significant first
+	used := words[:len(into)/8]
+	for len(text) > 0 {
+		part := text[:min(len(text), atOnce)]
+		text = text[len(part):]
+		carry, scale := uint64(0), uint64(1)
+		for i := range len(part) {
+			digit, ok := digitOf(part[i])
+			if !ok {
+				return false
+			}
+			carry, scale = carry*62+digit, scale*62
+		}
+		for w := range used {
+			high, low := bits.Mul64(used[w], scale)
+			sum, over := bits.Add64(low, carry, 0)
+			used[w], carry = sum, high+over
+		}
+		if carry != 0 {
+			return false // larger than it can be
 		}
 	}
-	n, ok := new(big.Int).SetString(text, 62)
-	if !ok || n.BitLen() > 8*size {
-		return nil, false
+	for w, word := range used {
+		binary.BigEndian.PutUint64(into[len(into)-8*(w+1):], word)
 	}
-	return n.FillBytes(make([]byte, size)), true
+	return true
+}
+
+func digitOf(c byte) (uint64, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return uint64(c - '0'), true
+	case c >= 'a' && c <= 'z':
+		return uint64(c-'a') + 10, true
+	case c >= 'A' && c <= 'Z':
+		return uint64(c-'A') + 36, true
+	}
+	return 0, false
 }

@@ -1,6 +1,6 @@
 // Package campaign holds the rules of campaigns, moments, offers and coupons: which campaigns a moment may start
-// (Index), which one of them wins and why the others did not (Decide), what the person reads (Render), what a
-// brand may set up at all (Validate), and when a coupon is good (CheckRedeem).
+// (Index), which one of them wins and why the others did not (Decide), which a person could still win (Prospects),
+// what the person reads (Render), what a brand may set up at all (Validate), and when a coupon is good (CheckRedeem).
 //
 // It promises: one winner for all moments decided together; every candidate gets a decision that names the first
 // gate it did not pass, in one fixed order; a missing input (no consent on record, no zone, no hours, no time)

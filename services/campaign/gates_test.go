@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/pusher/cap"
 	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/store"
@@ -291,7 +292,9 @@ func TestInAppIsFollowedByAPush(t *testing.T) {
 	s.m.Foreground = true
 	r = s.decide()
 	require.Equal(t, Won, r.Decisions[0].Reason)
-	require.Empty(t, r.Deliveries, "the push would start in the quiet hours")
+	require.Len(t, r.Deliveries, 1)
+	require.Equal(t, pusher.Suppressed, r.Deliveries[0].State, "the push would start in the quiet hours: its text is kept for the inbox")
+	require.Empty(t, r.Deliveries[0].Provider)
 }
 
 func TestReasonsNameNoStore(t *testing.T) {

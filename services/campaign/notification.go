@@ -72,6 +72,11 @@ func (j *judged) data(id uuid.UUID) map[string]string {
 		"wantgo_sender_contact": tidy(s.SenderContact),
 		"wantgo_deep_link":      j.campaign.DeepLink,
 	}
+	if s.Jurisdiction == Korea {
+		optional["wantgo_opt_out"] = optOutText(s, j.locale())
+	} else if key, ok := lookUp(s.OptOutText, j.locale()); ok {
+		optional["wantgo_opt_out"] = tidy(s.OptOutText[key])
+	}
 	if j.coupon != nil {
 		optional["wantgo_coupon"] = j.coupon.ID.String()
 	}

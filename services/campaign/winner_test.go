@@ -40,7 +40,7 @@ func TestWinnerFillsTheResult(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"wantgo_notification": id(1003).String(), "wantgo_campaign": id(40).String(), "wantgo_coupon": id(1002).String(),
 		"wantgo_deadline": "2026-05-13T03:10:00Z", "wantgo_category": "ad", "wantgo_sender_name": "카페온",
-		"wantgo_sender_contact": "1588-0000", "wantgo_deep_link": "cafeon://coupons",
+		"wantgo_sender_contact": "1588-0000", "wantgo_opt_out": "무료수신거부: 앱 > 설정 > 알림", "wantgo_deep_link": "cafeon://coupons",
 	}, r.Notification.Data)
 	require.LessOrEqual(t, len(r.Notification.CollapseKey), 64)
 	require.Equal(t, 1, s.v.Stock.(*shelf).taken)

@@ -43,14 +43,20 @@ func (j *judged) fill(result *Result) {
 	}
 }
 
-// delivery is the push, or the one that follows an in-app message unless that is shown first. There is none where
-// it could not start before its deadline or the device takes no push.
+// delivery is the push, or the one that follows an in-app message unless that is shown first. Where it could not start
+// before its deadline or the device takes no push, an in-app message's is suppressed from birth, so that its text is
+// kept, and there is none of a push.
 func (j *judged) delivery() (pusher.Delivery, bool) {
-	notBefore := j.Now
+	notBefore, state, provider := j.Now, pusher.Pending, pusher.Provider("")
 	if j.channel == ChannelInApp {
 		notBefore = j.Now.Add(FollowUp)
 	}
-	if j.noPush() != "" || !notBefore.Before(j.deadline) {
+	switch {
+	case j.noPush() == "" && notBefore.Before(j.deadline):
+		provider = j.device.Address.Provider
+	case j.channel == ChannelInApp && j.device != nil:
+		state = pusher.Suppressed
+	default:
 		return pusher.Delivery{}, false
 	}
 	return pusher.Delivery{
@@ -61,11 +67,11 @@ func (j *judged) delivery() (pusher.Delivery, bool) {
 		CampaignID:   j.campaign.ID,
 		DecisionID:   j.decision.ID,
 		Notification: *j.note,
-		Provider:     j.device.Address.Provider,
+		Provider:     provider,
 		HighPriority: true,
 		CreatedAt:    j.moment.Received,
 		NotBefore:    notBefore,
 		Deadline:     j.deadline,
-		State:        pusher.Pending,
+		State:        state,
 	}, true
 }

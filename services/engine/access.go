@@ -140,6 +140,11 @@ func (e *Engine) SealCredential(brandID uuid.UUID, plain []byte) ([]byte, error)
 	return e.keeper.Seal(seal.Credential, plain, brandID[:])
 }
 
+// OpenWebhookSecret opens a webhook's secret that SealCredential sealed.
+func (e *Engine) OpenWebhookSecret(brandID uuid.UUID, sealed []byte) ([]byte, error) {
+	return e.keeper.Open(seal.Credential, sealed, brandID[:])
+}
+
 // OpenCredential opens what SealCredential sealed.
 func (e *Engine) OpenCredential(c *brand.Credential) ([]byte, error) {
 	return e.keeper.Open(seal.Credential, c.Sealed, c.BrandID[:])

@@ -1,10 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,9 +40,11 @@ type brandTables struct {
 	storeIDs    map[string]uuid.UUID
 	fences      map[uuid.UUID]*store.Fence
 	fenceIDs    map[string]uuid.UUID
-	fencesOf    map[uuid.UUID]map[uuid.UUID]struct{} // store -> its fences
+	fencesOf    map[uuid.UUID][]uuid.UUID // store -> its fences; free ones are not here
+	shared      shared
 	campaigns   map[uuid.UUID]*campaign.Campaign
 	campaignIDs map[string]uuid.UUID
+	webhooks    map[uuid.UUID]brand.Webhook
 	search      *searchIndex // of the stores above; a step ahead of the view while that cannot be compiled
 	view        atomic.Pointer[view]
 }
@@ -55,9 +57,11 @@ func newBrandTables() *brandTables {
 		storeIDs:    map[string]uuid.UUID{},
 		fences:      map[uuid.UUID]*store.Fence{},
 		fenceIDs:    map[string]uuid.UUID{},
-		fencesOf:    map[uuid.UUID]map[uuid.UUID]struct{}{},
+		fencesOf:    map[uuid.UUID][]uuid.UUID{},
+		shared:      newShared(),
 		campaigns:   map[uuid.UUID]*campaign.Campaign{},
 		campaignIDs: map[string]uuid.UUID{},
+		webhooks:    map[uuid.UUID]brand.Webhook{},
 	}
 }
 
@@ -124,6 +128,26 @@ func (c *catalogue) refreshBrand(ctx context.Context, id uuid.UUID, version int6
 	return ended, nil
 }
 
+// take brings in what this node has just written as a version, without reading it back. Only a write of nothing but
+// fences, onto the version before, is taken so; false: refresh.
+func (c *catalogue) take(w *CatalogueWrite, version int64) ([]fenceChange, bool) {
+	if w.Brand != nil || len(w.Keys)+len(w.Credentials)+len(w.Stores)+len(w.Campaigns)+len(w.Webhooks) > 0 {
+		return nil, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tables(w.BrandID)
+	if t == nil || t.version != version-1 {
+		return nil, false
+	}
+	fences := slices.Clone(w.Fences) // they are the writer's
+	for i := range fences {
+		fences[i].Version = version
+	}
+	ended, err := t.apply(w.BrandID, CatalogueChange{Version: version, Fences: fences})
+	return ended, err == nil
+}
+
 func (c *catalogue) tables(id uuid.UUID) *brandTables {
 	t, ok := c.brands.Load(id)
 	if !ok {
@@ -170,10 +194,14 @@ func (t *brandTables) apply(id uuid.UUID, change CatalogueChange) ([]fenceChange
 	for i := range change.Credentials {
 		putOrDrop(t.credentials, change.Credentials[i].ID, change.Credentials[i], !change.Credentials[i].DeletedAt.IsZero())
 	}
-	touched := map[uuid.UUID]struct{}{}
+	for i := range change.Webhooks {
+		putOrDrop(t.webhooks, change.Webhooks[i].ID, change.Webhooks[i], !change.Webhooks[i].DeletedAt.IsZero())
+	}
 	for i := range change.Stores {
 		t.putStore(&change.Stores[i])
-		maps.Copy(touched, t.fencesOf[change.Stores[i].ID])
+	}
+	if first {
+		t.fences, t.fenceIDs = make(map[uuid.UUID]*store.Fence, len(change.Fences)), make(map[string]uuid.UUID, len(change.Fences))
 	}
 	var ended []fenceChange
 	for i := range change.Fences {
@@ -182,7 +210,6 @@ func (t *brandTables) apply(id uuid.UUID, change CatalogueChange) ([]fenceChange
 			ended = append(ended, fenceChange{id, f.ID, !f.DeletedAt.IsZero()})
 		}
 		t.putFence(f)
-		touched[f.ID] = struct{}{}
 	}
 	for i := range change.Campaigns {
 		c := &change.Campaigns[i]
@@ -193,15 +220,35 @@ func (t *brandTables) apply(id uuid.UUID, change CatalogueChange) ([]fenceChange
 	if first || len(change.Campaigns) > 0 {
 		t.search = t.search.withCampaigns(t.campaignList())
 	}
+	var touched []uuid.UUID
+	if !whole {
+		touched = t.touched(change)
+	}
 	before := t.version
 	t.version = change.Version
-	v, err := t.compile(whole, slices.Collect(maps.Keys(touched)), len(change.Campaigns) > 0)
+	v, err := t.compile(whole, touched, len(change.Campaigns) > 0)
 	if err != nil {
 		t.version = before // decisions go on with the old view, and every round tries again
 		return nil, err
 	}
 	t.view.Store(v)
 	return ended, nil
+}
+
+// touched are the fences that changed, or whose store did, each once.
+func (t *brandTables) touched(change CatalogueChange) []uuid.UUID {
+	ids := make([]uuid.UUID, len(change.Fences))
+	for i := range change.Fences {
+		ids[i] = change.Fences[i].ID
+	}
+	if len(change.Stores) == 0 {
+		return ids
+	}
+	for i := range change.Stores {
+		ids = append(ids, t.fencesOf[change.Stores[i].ID]...)
+	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
 }
 
 func putOrDrop[K comparable, V any](m map[K]V, k K, v V, drop bool) {
@@ -212,9 +259,16 @@ func putOrDrop[K comparable, V any](m map[K]V, k K, v V, drop bool) {
 	m[k] = v
 }
 
+// release gives up an own id, unless another row of the same change has it by now.
+func release(ids map[string]uuid.UUID, own string, holder uuid.UUID) {
+	if ids[own] == holder {
+		delete(ids, own)
+	}
+}
+
 func (t *brandTables) putStore(s *store.Store) {
 	if old := t.stores[s.ID]; old != nil {
-		delete(t.storeIDs, old.ExternalID)
+		release(t.storeIDs, old.ExternalID, s.ID)
 	}
 	if s.ExternalID != "" && s.DeletedAt.IsZero() {
 		t.storeIDs[s.ExternalID] = s.ID
@@ -223,26 +277,38 @@ func (t *brandTables) putStore(s *store.Store) {
 }
 
 func (t *brandTables) putFence(f *store.Fence) {
+	t.shared.take(f)
+	was, is := uuid.Nil, f.StoreID
 	if old := t.fences[f.ID]; old != nil {
-		delete(t.fenceIDs, old.ExternalID)
-		delete(t.fencesOf[old.StoreID], f.ID)
+		release(t.fenceIDs, old.ExternalID, f.ID)
+		was = old.StoreID
 	}
 	putOrDrop(t.fences, f.ID, f, !f.DeletedAt.IsZero())
 	if !f.DeletedAt.IsZero() {
-		return
-	}
-	if f.ExternalID != "" {
+		is = uuid.Nil
+	} else if f.ExternalID != "" {
 		t.fenceIDs[f.ExternalID] = f.ID
 	}
-	if t.fencesOf[f.StoreID] == nil {
-		t.fencesOf[f.StoreID] = map[uuid.UUID]struct{}{}
+	t.moveFence(f.ID, was, is)
+}
+
+// moveFence takes a fence from a store to another. No store is a free fence's.
+func (t *brandTables) moveFence(id, from, to uuid.UUID) {
+	if from == to {
+		return
 	}
-	t.fencesOf[f.StoreID][f.ID] = struct{}{}
+	if from != uuid.Nil {
+		rest := slices.DeleteFunc(t.fencesOf[from], func(other uuid.UUID) bool { return other == id })
+		putOrDrop(t.fencesOf, from, rest, len(rest) == 0)
+	}
+	if to != uuid.Nil {
+		t.fencesOf[to] = append(t.fencesOf[to], id)
+	}
 }
 
 func (t *brandTables) putCampaign(c *campaign.Campaign) {
 	if old := t.campaigns[c.ID]; old != nil {
-		delete(t.campaignIDs, old.ExternalID)
+		release(t.campaignIDs, old.ExternalID, c.ID)
 	}
 	if c.ExternalID != "" && c.DeletedAt.IsZero() {
 		t.campaignIDs[c.ExternalID] = c.ID

@@ -125,7 +125,7 @@ func TestRecheckSeesWhatChanged(t *testing.T) {
 	require.NoError(t, a.PauseLocation(w.ctx, w.brand.ID, p.id, time.Time{}))
 	refused(pusher.Suppressed, string(campaign.LocationPaused))
 	require.NoError(t, a.ResumeLocation(w.ctx, w.brand.ID, p.id))
-	_, err := w.store.SetAddressState(w.ctx, w.brand.ID, p.id, to, "gone", time.Time{})
+	_, err := w.store.SetAddressState(w.ctx, w.brand.ID, p.id, to, "gone", "UNREGISTERED", time.Time{})
 	require.NoError(t, err)
 	refused(pusher.Failed, "ADDRESS_GONE")
 	_, _, err = a.Erase(w.ctx, w.brand.ID, p.who.PersonID)

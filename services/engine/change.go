@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -120,6 +121,43 @@ func (e *Engine) endVisitsOf(ctx context.Context, c fenceChange) error {
 			}
 		}
 	}
+}
+
+const (
+	fewEnded    = 16     // changed fences up to which each is looked up by itself
+	visitedOnce = 10_000 // fences in one question
+)
+
+// visited leaves out changed fences that nobody is in, of which an import may have very many. What cannot be told stays.
+func (e *Engine) visited(ctx context.Context, changes []fenceChange) (kept []fenceChange) {
+	brands := map[uuid.UUID][]fenceChange{}
+	for _, c := range changes {
+		brands[c.brandID] = append(brands[c.brandID], c)
+	}
+	for id, of := range brands {
+		for some := range slices.Chunk(of, visitedOnce) {
+			inside, err := e.people.Visited(ctx, id, fenceIDs(some))
+			if err != nil {
+				e.log.Warn("which changed fences are visited is not known: each is looked up", "brand", id, "error", err)
+				kept = append(kept, some...)
+				continue
+			}
+			here := map[uuid.UUID]bool{}
+			for _, fence := range inside {
+				here[fence] = true
+			}
+			kept = append(kept, slices.DeleteFunc(some, func(c fenceChange) bool { return !here[c.fenceID] })...)
+		}
+	}
+	return kept
+}
+
+func fenceIDs(changes []fenceChange) []uuid.UUID {
+	ids := make([]uuid.UUID, len(changes))
+	for i, c := range changes {
+		ids[i] = c.fenceID
+	}
+	return ids
 }
 
 // reread makes the next use of people read their rows: the database knows something of them that this node's copies

@@ -21,7 +21,11 @@ const recheckAge = time.Second
 // leased makes a delivery of a decision ready to be written: leased to this node when it may start at once, else to
 // nobody, for whoever sweeps at its time.
 func (e *Engine) leased(key PersonKey, d pusher.Delivery) DeliveryWrite {
-	d.BrandID, d.PersonID, d.State = key.BrandID, key.PersonID, pusher.Pending
+	d.BrandID, d.PersonID = key.BrandID, key.PersonID
+	if d.State == pusher.Suppressed { // shown in the app and nowhere else: kept for the inbox
+		return DeliveryWrite{Delivery: d}
+	}
+	d.State = pusher.Pending
 	if e.dispatcher == nil || d.NotBefore.After(e.clock.Now()) {
 		return DeliveryWrite{Delivery: d}
 	}
@@ -96,17 +100,17 @@ func (e *Engine) recent(ctx context.Context, key PersonKey, fresh bool) (audienc
 			return audience.Profile{}, nil, 0, ErrNotFound
 		}
 	}
-	rows, err := e.people.Load(ctx, []PersonKey{key})
+	row, found, err := e.rows.read(ctx, e.people, key)
 	if err != nil {
 		return audience.Profile{}, nil, 0, err
 	}
-	if len(rows) == 0 {
+	if !found {
 		return audience.Profile{}, nil, 0, ErrNotFound
 	}
-	if rows[0].Fault != nil {
-		return audience.Profile{}, nil, 0, fmt.Errorf("%w: %w", ErrUnreadable, rows[0].Fault)
+	if row.Fault != nil {
+		return audience.Profile{}, nil, 0, fmt.Errorf("%w: %w", ErrUnreadable, row.Fault)
 	}
-	return rows[0].Profile, rows[0].Devices, rows[0].Status, nil
+	return row.Profile, row.Devices, row.Status, nil
 }
 
 // changed names the gate that would refuse now.
@@ -158,7 +162,7 @@ func deviceZones(devices []audience.Device) (names []string) {
 // have received anything.
 func (e *Engine) DeliveryEnded(ctx context.Context, d *pusher.Delivery, end pusher.End, r pusher.Result) {
 	if r.Outcome == pusher.OutcomeAddressGone || r.Quarantine {
-		e.markAddress(ctx, d, r)
+		e.markAddress(ctx, d, end, r)
 	}
 	if !end.SurelyNotReceived || end.State == pusher.Accepted {
 		return
@@ -170,12 +174,15 @@ func (e *Engine) DeliveryEnded(ctx context.Context, d *pusher.Delivery, end push
 	}
 }
 
-func (e *Engine) markAddress(ctx context.Context, d *pusher.Delivery, r pusher.Result) {
+func (e *Engine) markAddress(ctx context.Context, d *pusher.Delivery, end pusher.End, r pusher.Result) {
 	state := audience.AddressGone
 	if r.Quarantine {
 		state = audience.AddressQuarantined
 	}
-	_, err := e.directory.SetAddressState(ctx, d.BrandID, d.DeviceID, d.To, state, r.GoneSince)
+	changed, err := e.directory.SetAddressState(ctx, d.BrandID, d.DeviceID, d.To, state, end.Code, r.GoneSince)
+	if changed {
+		e.metrics.addresses.WithLabelValues(string(d.To.Provider), state, end.Code).Inc()
+	}
 	if err != nil && !isNotFound(err) {
 		e.log.Error("an address could not be marked", "brand", d.BrandID, "device", d.DeviceID, "state", state, "error", err)
 		return

@@ -14,6 +14,14 @@
 // Calls about one person that wait for each other in a node share one write; each report still decides by itself, in
 // order, and sees what the ones before it won.
 //
+// Nearly every ping has no consequence, and what it costs is waiting for memory. A call's reports are taken in one pass:
+// for each the seat of its device (whose is it?), the copy of that person, a try at its lock, gates 1 to 6, the
+// follower's last answer from the index, one step of presence; the memory of those behind is asked for meanwhile. Only
+// what has something to write leaves the pass with its person locked, and waits for the group commit together with the
+// others of the call; who is locked by somebody else, or must be read first, comes after. On this way nothing is
+// allocated but the answers, nothing is logged, no table of fences is searched while the last answer holds, no lock is
+// waited for, and the database is not asked.
+//
 // A ping without consequences writes nothing. Positions are never written: not to the database, not to a log; what
 // must survive between pings travels sealed in the token that the phone brings back.
 //

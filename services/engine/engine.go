@@ -73,6 +73,7 @@ type Engine struct {
 	timers     timers
 	stock      *stockroom
 	dispatcher *pusher.Dispatcher
+	rows       rowReader
 	unsigned   bool
 	epoch      atomic.Pointer[string]
 	revokedAt  time.Time               // database time up to which revocations were read
@@ -140,7 +141,7 @@ func (e *Engine) newDispatcher(c Config) (*pusher.Dispatcher, error) {
 		observer = observers{e.metrics, c.Observer}
 	}
 	return pusher.New(pusher.Config{
-		Node: c.Node, Now: e.clock.Now, Outbox: c.Storage, Senders: c.Senders, Recheck: e, Ended: e,
+		Node: c.Node, Now: e.clock.Now, Sane: e.clock.Sane, Outbox: c.Storage, Senders: c.Senders, Recheck: e, Ended: e,
 		Observer: observer, Pace: c.Pace, Log: c.Log,
 	})
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -76,29 +75,4 @@ func (e *Engine) Explain(ctx context.Context, brandID, personID uuid.UUID, f Tra
 		by[d.Notification.ID] = append(by[d.Notification.ID], d)
 	}
 	return rows, by, nil
-}
-
-// Receipt is what an app tells of a notification.
-type Receipt struct {
-	NotificationID uuid.UUID
-	Kind           string // "shown", "opened", "dismissed"
-	At             time.Time
-}
-
-// RecordReceipts takes what an app tells of notifications. What was shown in the app needs no push to follow: its
-// waiting delivery is cancelled. A receipt of somebody else's notification, or a repeated one, changes nothing.
-func (e *Engine) RecordReceipts(ctx context.Context, brandID, deviceID uuid.UUID, receipts []Receipt) error {
-	var shown []uuid.UUID
-	for _, r := range receipts {
-		shown = append(shown, r.NotificationID)
-	}
-	if len(shown) == 0 {
-		return nil
-	}
-	_, err := e.changeOf(ctx, brandID, deviceID, func(t *turn) error {
-		t.write.CancelNotifications = shown
-		t.dirty = true
-		return nil
-	})
-	return err
 }

@@ -19,7 +19,7 @@ func (t *turn) fact(d *deviceState, tr *presence.Transition, now int64, p *Ping,
 		Cell: t.p.hot.cell,
 	}
 	var fv *fenceView
-	if f, ok := t.v.fences.Fence(tr.Fence); ok {
+	if f := t.fence(tr.Fence); f != nil {
 		fv = f.Value.(*fenceView)
 		place.StoreID = fv.fence.StoreID
 	}
@@ -94,7 +94,7 @@ func told(place *Place, fv *fenceView) TransitionAnswer {
 		At: place.At.UnixMilli(), PingID: place.PingID,
 	}
 	if fv != nil {
-		a.FenceExternalID = fv.fence.ExternalID
+		a.FenceExternalID, a.Purpose = fv.fence.ExternalID, fv.fence.Purpose
 		if fv.store != nil {
 			a.StoreExternalID = fv.store.ExternalID
 		}

@@ -45,8 +45,8 @@ type Trace struct {
 type LocationUse struct {
 	ID        uuid.UUID
 	Purpose   string // "loc_use"
-	Method    string // "ping" or "import"
-	Path      string // how the location was acquired: "os_api" or "import"
+	Method    string // "ping", "search" or "import"
+	Path      string // how the location was acquired: "os_api", "app" (told in a search) or "import"
 	Recipient string // the brand's name
 	ConsentID uuid.UUID
 	From      time.Time
@@ -120,6 +120,9 @@ type PersonWrite struct {
 	Deliveries  []DeliveryWrite
 	// CancelDeliveries cancels every delivery of the person that is still Pending, with this reason.
 	CancelDeliveries string
+	// Letters are what the brand's webhooks are to be told of this write; Receipts what a phone told of notifications.
+	Letters  []Letter
+	Receipts []Receipt
 	// CancelNotification cancels the Pending deliveries of these notifications (shown in the app first).
 	CancelNotifications []uuid.UUID
 }

@@ -342,7 +342,8 @@ func TestRepeatedOfferWithoutAnAddress(t *testing.T) {
 	first := p.hand(e, r)
 	require.Len(t, first.Offers, 1)
 	require.NotEmpty(t, first.Offers[0].Title)
-	require.Zero(t, w.count(`SELECT count(*) FROM delivery`))
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM delivery WHERE state = 'suppressed'`), "kept for the inbox, and for no provider")
+	require.Equal(t, 1, w.count(`SELECT count(*) FROM delivery`))
 	w.pass(5 * time.Second)
 	sameAnswer(t, first, p.hand(w.node(), r))
 }

@@ -38,8 +38,8 @@ func (r *reporting) mayLook() Verdict {
 }
 
 // consentOfUse is the consent event that the location-use record names.
-func (r *reporting) consentOfUse() uuid.UUID {
-	return r.p.profile.Consents[audience.LocUse].EventID
+func (t *turn) consentOfUse() uuid.UUID {
+	return t.p.profile.Consents[audience.LocUse].EventID
 }
 
 // promise settles when the phone shall report next, and seals what it must bring back. While a visit is open that is

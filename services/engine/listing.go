@@ -76,6 +76,7 @@ func fencesTable(t *brandTables) map[uuid.UUID]*store.Fence          { return t.
 func campaignsTable(t *brandTables) map[uuid.UUID]*campaign.Campaign { return t.campaigns }
 func keysTable(t *brandTables) map[uuid.UUID]*brand.Key              { return t.keys }
 func credentialsTable(t *brandTables) map[uuid.UUID]brand.Credential { return t.credentials }
+func webhooksTable(t *brandTables) map[uuid.UUID]brand.Webhook       { return t.webhooks }
 func lists[V any](e *Engine, brandID uuid.UUID, table func(*brandTables) map[uuid.UUID]V) (values []V) {
 	e.read(brandID, func(t *brandTables) { values = list(table(t)) })
 	return values
@@ -128,6 +129,42 @@ func (e *Engine) FenceByExternalID(brandID uuid.UUID, external string) (*store.F
 	return findExternal(e, brandID, external, "fence", func(t *brandTables) map[string]uuid.UUID { return t.fenceIDs }, fencesTable)
 }
 
+// FencesByExternalID finds fences by the brand's own ids, as of one moment; nil where there is none.
+func (e *Engine) FencesByExternalID(brandID uuid.UUID, externals []string) []*store.Fence {
+	found := make([]*store.Fence, len(externals))
+	e.read(brandID, func(t *brandTables) {
+		for i, external := range externals {
+			if id, ok := t.fenceIDs[external]; ok {
+				found[i] = t.fences[id]
+			}
+		}
+	})
+	return found
+}
+
+// AnyFence tells whether a brand has a fence such as is asked for.
+func (e *Engine) AnyFence(brandID uuid.UUID, is func(*store.Fence) bool) (found bool) {
+	e.read(brandID, func(t *brandTables) {
+		for _, f := range t.fences {
+			if found = is(f); found {
+				return
+			}
+		}
+	})
+	return found
+}
+
+// FencesOf lists the fences of a store by id.
+func (e *Engine) FencesOf(brandID, storeID uuid.UUID) (fences []*store.Fence) {
+	e.read(brandID, func(t *brandTables) {
+		for _, id := range t.fencesOf[storeID] {
+			fences = append(fences, t.fences[id])
+		}
+	})
+	slices.SortFunc(fences, func(a, b *store.Fence) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return fences
+}
+
 // Campaigns lists a brand's campaigns by id.
 func (e *Engine) Campaigns(brandID uuid.UUID) []*campaign.Campaign {
 	return lists(e, brandID, campaignsTable)
@@ -141,6 +178,14 @@ func (e *Engine) Campaign(brandID, id uuid.UUID) (*campaign.Campaign, error) {
 // CampaignByExternalID finds a campaign by the brand's own id.
 func (e *Engine) CampaignByExternalID(brandID uuid.UUID, external string) (*campaign.Campaign, error) {
 	return findExternal(e, brandID, external, "campaign", func(t *brandTables) map[string]uuid.UUID { return t.campaignIDs }, campaignsTable)
+}
+
+// Webhooks lists a brand's endpoints by id, without those that were deleted.
+func (e *Engine) Webhooks(brandID uuid.UUID) []brand.Webhook { return lists(e, brandID, webhooksTable) }
+
+// Webhook finds an endpoint by id.
+func (e *Engine) Webhook(brandID, id uuid.UUID) (brand.Webhook, error) {
+	return find(e, brandID, id, "webhook", webhooksTable)
 }
 
 // Keys lists a brand's keys by id.
@@ -167,6 +212,10 @@ func (e *Engine) Write(ctx context.Context, w CatalogueWrite) (version int64, er
 	version, err = e.storage.Write(ctx, w)
 	if err != nil {
 		return 0, err
+	}
+	if ended, ok := e.catalogue.take(&w, version); ok {
+		e.endVisits(ctx, ended)
+		return version, nil
 	}
 	if err := e.followCatalogue(ctx); err != nil {
 		e.log.Error("a written change is not yet on this node", "brand", w.BrandID, "error", err)

@@ -106,6 +106,15 @@ type unended struct {
 // tried again in every round.
 func (e *Engine) followCatalogue(ctx context.Context) error {
 	ended, err := e.catalogue.refresh(ctx)
+	e.endVisits(ctx, ended)
+	return err
+}
+
+// endVisits ends the visits of changed fences, and of those that are still to be ended.
+func (e *Engine) endVisits(ctx context.Context, ended []fenceChange) {
+	if len(ended) > fewEnded {
+		ended = e.visited(ctx, ended)
+	}
 	for _, change := range e.unended.with(ended, e.log) {
 		if fault := e.endVisitsOf(ctx, change); fault != nil {
 			e.log.Error("visits of a changed fence could not be ended", "brand", change.brandID, "fence", change.fenceID, "error", fault)
@@ -113,23 +122,26 @@ func (e *Engine) followCatalogue(ctx context.Context) error {
 		}
 		e.unended.done(change)
 	}
-	return err
 }
 
 // with adds changes and lists all that are to be done.
 func (u *unended) with(more []fenceChange, log *slog.Logger) []fenceChange {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	left := 0
 	for _, c := range more {
 		if _, known := u.changes[c.fenceID]; !known && len(u.changes) >= maxUnended {
 			// A ping ends the visit of a fence that went, and judges by the new shape of one that changed.
-			log.Error("too many changed fences: open visits are left to the next pings", "brand", c.brandID, "fence", c.fenceID)
+			left++
 			continue
 		}
 		if u.changes == nil {
 			u.changes = map[uuid.UUID]fenceChange{}
 		}
 		u.changes[c.fenceID] = c
+	}
+	if left > 0 {
+		log.Error("too many changed fences: open visits are left to the next pings", "fences", left)
 	}
 	return slices.Collect(maps.Values(u.changes))
 }

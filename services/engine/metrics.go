@@ -30,6 +30,7 @@ type Metrics struct {
 	deliveries  *prometheus.CounterVec
 	age         *prometheus.HistogramVec
 	deferred    *prometheus.CounterVec
+	addresses   *prometheus.CounterVec
 	lost        *prometheus.CounterVec
 	outbox      *prometheus.CounterVec
 	waiting     prometheus.Gauge
@@ -60,6 +61,8 @@ func newMetrics(r prometheus.Registerer, e *Engine) *Metrics {
 		deliveries: counter("deliveries_ended_total", "Deliveries by provider, state and reason.", "provider", "state", "reason"),
 		age: f.NewHistogramVec(prometheus.HistogramOpts{Namespace: "wantgo", Name: "delivery_age_seconds",
 			Help: "From the ping received to the delivery's end.", Buckets: fine}, []string{"provider", "state"}),
+		addresses: counter("push_addresses_lost_total", "Push addresses that are used no more, by provider, state and the provider's code.",
+			"provider", "state", "code"),
 		deferred: counter("deliveries_deferred_total", "Deliveries given back without an attempt.", "reason"),
 		lost:     counter("deliveries_lost_total", "Deliveries another node took first.", "op"),
 		outbox:   counter("outbox_failures_total", "Failed calls of the outbox.", "op"),

@@ -237,7 +237,7 @@ func (r *reporting) match(p *Ping) {
 		if slices.ContainsFunc(r.fences, func(f *index.Fence) bool { return f.ID == id }) {
 			continue
 		}
-		if f, ok := r.v.fences.Fence(id); ok {
+		if f := r.fence(id); f != nil {
 			r.candidates = append(r.candidates, r.candidate(f, p.Place, false))
 		} else {
 			r.end(r.device, id, r.observed(p), presence.FenceDeleted, r.answer)
@@ -290,32 +290,40 @@ func (r *reporting) visitUnheard(d *deviceState) bool {
 // writeRecord makes the location-use record, when the last one no longer covers this moment. The record is in the
 // same statement as what the use brings about: if it cannot be written, nothing was decided.
 func (r *reporting) writeRecord() {
-	if r.now < r.p.hot.usedUntil {
-		return
-	}
-	from := time.UnixMilli(r.now).UTC()
-	use := LocationUse{
-		ID: newID(from), Purpose: "loc_use", Method: "ping", Path: "os_api", Recipient: r.v.brand.Name,
-		ConsentID: r.consentOfUse(), From: from, Until: from.Add(recordCovers),
-	}
 	if r.report.Import {
-		use.Method, use.Path = "import", "import"
+		r.recordUse(r.now, "import", "import")
+	} else {
+		r.recordUse(r.now, "ping", "os_api")
 	}
-	r.write.Uses = append(r.write.Uses, use)
-	r.p.hot.usedUntil = use.Until.UnixMilli()
-	r.dirty = true
 }
 
-func (r *reporting) isSensitive(p *Ping) bool {
-	if r.v.sensitive.Len() == 0 {
+// recordUse is writeRecord for any use.
+func (t *turn) recordUse(now int64, method, path string) {
+	if now < t.p.hot.usedUntil {
+		return
+	}
+	from := time.UnixMilli(now).UTC()
+	use := LocationUse{
+		ID: newID(from), Purpose: "loc_use", Method: method, Path: path, Recipient: t.v.brand.Name,
+		ConsentID: t.consentOfUse(), From: from, Until: from.Add(recordCovers),
+	}
+	t.write.Uses = append(t.write.Uses, use)
+	t.p.hot.usedUntil = use.Until.UnixMilli()
+	t.dirty = true
+}
+
+func (r *reporting) isSensitive(p *Ping) bool { return r.v.isSensitive(p.Place, p.Accuracy) }
+
+// isSensitive tells whether a place may be a sensitive one. accuracy, metres; not above 0: unknown.
+func (v *view) isSensitive(p geo.Point, accuracy float64) bool {
+	if v.sensitive.Len() == 0 {
 		return false
 	}
-	grown := p.Accuracy
-	if !(grown > 0) {
-		grown = sensitiveGrowth
+	if !(accuracy > 0) {
+		accuracy = sensitiveGrowth
 	}
-	nearest := r.v.sensitive.Nearest(p.Place, 1, nil)
-	return len(nearest) > 0 && nearest[0].Gap <= grown
+	nearest := v.sensitive.Nearest(p, 1, nil)
+	return len(nearest) > 0 && nearest[0].Gap <= accuracy
 }
 
 // uuidOf gives a fence id its type.

@@ -8,6 +8,7 @@ import (
 	"github.com/wantgo/wantgo/geo"
 	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/services/store"
 )
 
 // Ping is one reported position.
@@ -69,6 +70,7 @@ type TransitionAnswer struct {
 	FenceExternalID string
 	StoreID         uuid.UUID
 	StoreExternalID string
+	Purpose         store.Purpose // of the fence; none: it is gone
 	Kind            presence.Kind
 	Reason          presence.Reason
 	At              int64 // Unix ms

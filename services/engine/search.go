@@ -29,6 +29,8 @@ type StoreQuery struct {
 	WithOffer bool // a live campaign with an offer concerns the store
 	After     *StoreCursor
 	Limit     int
+
+	who *seeker // whose offers; nil: anybody's
 }
 
 // StoreCursor is a place in the order of an answer: by distance, then id.
@@ -112,7 +114,7 @@ func (s *search) describe(f *FoundStore) {
 	}
 	at := s.at(f.spot)
 	f.Bearing, f.Hours = geo.Bearing(s.query.From, f.Place), f.hours.at(at)
-	f.HasOffer = !s.stopped && s.index.offer.concern(f.spot, at)
+	f.HasOffer = s.query.WithOffer || !s.stopped && s.index.offer.concern(f.spot, at, s.query.who)
 }
 
 // leave clears the room of everything that was searched for and found.

@@ -14,6 +14,7 @@ type offers struct {
 	byStore map[uuid.UUID][]*campaign.Campaign
 	byTag   map[string][]*campaign.Campaign
 	general []*campaign.Campaign // of every store
+	naming  []*campaign.Campaign // those that name stores
 	named   *spotTree            // the stores that any campaign names
 	anyHour bool                 // one of them asks for no open store
 }
@@ -30,6 +31,9 @@ func newOffers(list []*campaign.Campaign) offers {
 		}
 		for _, tag := range c.Trigger.Tags {
 			o.byTag[tag] = append(o.byTag[tag], c)
+		}
+		if len(c.Trigger.Stores) > 0 {
+			o.naming = append(o.naming, c)
 		}
 		if len(c.Trigger.Stores)+len(c.Trigger.Tags) == 0 {
 			o.general = append(o.general, c)
@@ -53,14 +57,14 @@ func (o offers) among(spotOf func(uuid.UUID) (*spot, bool)) offers {
 func (o *offers) names(id uuid.UUID) bool { return len(o.byStore[id]) > 0 }
 
 // concern tells whether any of them concerns a store at a time: it is in its dates and hours, and where it asks for
-// that the store is open.
-func (o *offers) concern(s *spot, at time.Time) bool {
+// that the store is open, and who searches could still win its offer.
+func (o *offers) concern(s *spot, at time.Time, who *seeker) bool {
 	if s.hours.zone == nil || len(o.byStore)+len(o.byTag)+len(o.general) == 0 {
 		return false
 	}
 	local := at.In(s.hours.zone)
 	holds := func(c *campaign.Campaign) bool {
-		return c.Schedule.At(local) == "" && (!c.OpenOnly || s.hours.at(at).Open)
+		return c.Schedule.At(local) == "" && (!c.OpenOnly || s.hours.at(at).Open) && who.mayWin(c, at, s.store)
 	}
 	if slices.ContainsFunc(o.general, holds) || slices.ContainsFunc(o.byStore[s.id], holds) {
 		return true
@@ -69,10 +73,10 @@ func (o *offers) concern(s *spot, at time.Time) bool {
 }
 
 // trees hold every store that they may concern in any of some zones; all of the brand's is told by whole.
-func (o *offers) trees(x *searchIndex, times map[*time.Location]time.Time) (trees []*spotTree, whole bool) {
+func (o *offers) trees(x *searchIndex, times map[*time.Location]time.Time, who *seeker) (trees []*spotTree, whole bool) {
 	somewhere := func(c *campaign.Campaign) bool {
 		for zone, at := range times {
-			if c.Schedule.At(at.In(zone)) == "" {
+			if c.Schedule.At(at.In(zone)) == "" && who.mayWin(c, at, nil) {
 				return true
 			}
 		}
@@ -86,5 +90,31 @@ func (o *offers) trees(x *searchIndex, times map[*time.Location]time.Time) (tree
 			trees = append(trees, x.term(tagTerm(tag)))
 		}
 	}
-	return append(trees, o.named), false
+	if who == nil {
+		return append(trees, o.named), false
+	}
+	return append(trees, o.namedBy(x, somewhere)), false
+}
+
+// plantCost is about how many stores a walk looks at in the time that it takes to plant one.
+const plantCost = 8
+
+// namedBy holds every store that is named by one of some campaigns, and perhaps others that are named.
+func (o *offers) namedBy(x *searchIndex, some func(*campaign.Campaign) bool) *spotTree {
+	var ids []uuid.UUID
+	for _, c := range o.naming {
+		if !some(c) {
+			continue
+		}
+		if ids = append(ids, c.Trigger.Stores...); len(ids)*plantCost > o.named.size() {
+			return o.named
+		}
+	}
+	var few []entry
+	for _, id := range ids {
+		if s, ok := x.spotOf(id); ok {
+			few = append(few, entryOf(s))
+		}
+	}
+	return plant(few)
 }

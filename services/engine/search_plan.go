@@ -116,7 +116,7 @@ func (s *search) lists() (trees []*spotTree, size int) {
 		take(s.index.term(chainTerm(s.chain)))
 	}
 	if s.query.WithOffer {
-		if others, whole := s.index.offer.trees(s.index, s.zoneTimes()); !whole {
+		if others, whole := s.index.offer.trees(s.index, s.zoneTimes(), s.query.who); !whole {
 			take(others...)
 		}
 	}
@@ -142,5 +142,5 @@ func (s *search) accepts(p *spot) bool {
 	if q.Open && !p.hours.at(s.at(p)).Open {
 		return false
 	}
-	return !q.WithOffer || s.index.offer.concern(p, s.at(p))
+	return !q.WithOffer || s.index.offer.concern(p, s.at(p), q.who)
 }

@@ -140,8 +140,13 @@ func (r chance) query(stores map[uuid.UUID]store.Store) StoreQuery {
 	return q
 }
 
+// wins tells whether somebody could win a campaign's offer at a store and a time.
+type wins func(c *campaign.Campaign, s *store.Store, at time.Time) bool
+
+func anybody(*campaign.Campaign, *store.Store, time.Time) bool { return true }
+
 // twin answers a query by looking at every store, in plain words.
-func twin(stores map[uuid.UUID]store.Store, campaigns []*campaign.Campaign, q *StoreQuery) (found []StoreCursor) {
+func twin(stores map[uuid.UUID]store.Store, campaigns []*campaign.Campaign, q *StoreQuery, may wins) (found []StoreCursor) {
 	for id, s := range stores {
 		d := geo.Distance(q.From, s.Place)
 		loc := zoneOf(s.TimeZone)
@@ -159,7 +164,7 @@ func twin(stores map[uuid.UUID]store.Store, campaigns []*campaign.Campaign, q *S
 			everywhere := len(t.Stores)+len(t.Tags) == 0
 			tagged := slices.ContainsFunc(t.Tags, func(tag string) bool { return slices.Contains(s.Tags, tag) })
 			return c.State == campaign.Live && c.Offer != nil && (everywhere || tagged || slices.Contains(t.Stores, id)) &&
-				known && c.Schedule.At(at.In(loc)) == "" && (!c.OpenOnly || open)
+				known && c.Schedule.At(at.In(loc)) == "" && (!c.OpenOnly || open) && may(c, &s, at)
 		})
 		all := !s.Closed && (q.Radius == 0 || d <= q.Radius) && (!q.Open || open) && (!q.WithOffer || offer) &&
 			(q.Only == nil || slices.Contains(q.Only, id)) && (q.Chain == "" || textKey(q.Chain) == textKey(s.Chain)) &&
@@ -235,7 +240,7 @@ func TestSearchAgainstLookingAtAll(t *testing.T) {
 				batch = append(batch, s)
 			}
 			before, q := x, r.query(stores)
-			was := twin(stores, campaigns, &q)
+			was := twin(stores, campaigns, &q, anybody)
 			x = x.with(batch)
 			oldCampaigns := campaigns
 			for _, s := range batch {
@@ -255,7 +260,7 @@ func TestSearchAgainstLookingAtAll(t *testing.T) {
 			}
 			for range 40 {
 				q := r.query(stores)
-				want := twin(stores, campaigns, &q)
+				want := twin(stores, campaigns, &q, anybody)
 				got := pages(t, x, q, 4*q.Limit)
 				require.Equal(t, want[:min(len(want), len(got))], got, "%+v", q)
 				require.True(t, len(got) == len(want) || len(got) >= 4*q.Limit, "%d of %d: %+v", len(got), len(want), q)

@@ -49,6 +49,8 @@ type People interface {
 	Due(ctx context.Context, t time.Time, limit int) ([]PersonKey, error)
 	// Inside returns people with an open visit of a fence, after a cursor (zero: from the start), person order.
 	Inside(ctx context.Context, brandID, fenceID, after uuid.UUID, limit int) ([]PersonKey, error)
+	// Visited tells which of the fences have an open visit.
+	Visited(ctx context.Context, brandID uuid.UUID, fences []uuid.UUID) ([]uuid.UUID, error)
 
 	// FactsOf returns the places that pings brought about, those of the device's timers that were written with them, while
 	// they are kept, and the traces of their moments.
@@ -58,6 +60,8 @@ type People interface {
 	CouponByCode(ctx context.Context, brandID uuid.UUID, code string) (campaign.Coupon, error)
 	Traces(ctx context.Context, key PersonKey, f TraceFilter) ([]TraceRow, error)
 	Deliveries(ctx context.Context, key PersonKey, notifications []uuid.UUID) ([]pusher.Delivery, error)
+	// Receipts are what phones told of some of a person's notifications; none given: of all.
+	Receipts(ctx context.Context, key PersonKey, notifications []uuid.UUID) ([]Receipt, error)
 	// PersonOfDelivery finds whom a delivery, or a notification, is for.
 	PersonOfDelivery(ctx context.Context, brandID, notification, delivery uuid.UUID) (uuid.UUID, error)
 	LocationUses(ctx context.Context, key PersonKey, from, to time.Time, limit int) ([]LocationUse, error)
@@ -98,8 +102,13 @@ type Directory interface {
 	PutDevice(ctx context.Context, d audience.Device) (audience.Device, error)
 	// PutAddress gives an address to a device and takes it from whichever device had it; live again if it was gone.
 	PutAddress(ctx context.Context, brandID, deviceID uuid.UUID, a pusher.Address) error
-	// SetAddressState marks the device's address (quarantined, gone) only if it is still a and was registered before since (zero: always).
-	SetAddressState(ctx context.Context, brandID, deviceID uuid.UUID, a pusher.Address, state string, since time.Time) (changed bool, err error)
+	// SetAddressState marks the device's address (quarantined, gone) only if it is still a and was registered before since
+	// (zero: always), and notes that with its code.
+	SetAddressState(ctx context.Context, brandID, deviceID uuid.UUID, a pusher.Address, state, code string, since time.Time) (changed bool, err error)
+	AddressHistory(ctx context.Context, brandID, deviceID uuid.UUID, from time.Time, limit int) ([]audience.AddressEvent, error)
+	AddressCounts(ctx context.Context, brandID uuid.UUID, from time.Time) ([]audience.AddressCount, error)
+	// RestoreAddresses makes addresses live again whose drop was wrong, and returns their devices.
+	RestoreAddresses(ctx context.Context, brandID uuid.UUID, w audience.WrongDrops) (devices []uuid.UUID, err error)
 	PersonByExternalID(ctx context.Context, brandID uuid.UUID, externalID string) (uuid.UUID, error)
 	// ClaimExternalID binds an own id to a person: ErrAlreadyExists with the holder when another has it.
 	ClaimExternalID(ctx context.Context, brandID uuid.UUID, externalID string, personID uuid.UUID) (holder uuid.UUID, err error)
@@ -138,6 +147,7 @@ type CatalogueChange struct {
 	Stores      []store.Store
 	Fences      []store.Fence
 	Campaigns   []campaign.Campaign
+	Webhooks    []brand.Webhook
 }
 
 // CatalogueWrite is one change by one request. Rows are put whole, found by ID.
@@ -151,6 +161,7 @@ type CatalogueWrite struct {
 	Stores      []store.Store
 	Fences      []store.Fence
 	Campaigns   []campaign.Campaign
+	Webhooks    []brand.Webhook
 }
 
 // Stock keeps the pools that many people share.
@@ -199,9 +210,17 @@ type Revocation struct {
 
 // Requests remembers answers of writes by request id, so that a repeated request gets the same answer.
 type Requests interface {
-	// Claim returns the remembered answer, or claimed=true when the caller is the first and must Remember or Forget.
-	// Neither: another call with this id is running.
-	Claim(ctx context.Context, brandID uuid.UUID, scope, requestID string) (answer []byte, claimed bool, err error)
+	// Claim returns the remembered answer, or a claim where the caller is the first and must Remember or Forget. Neither:
+	// another call with this id is running. A claim ends after ClaimLease unless it is renewed, so that the ids of a node
+	// that died are not lost with it. Its value is when it was made or last renewed.
+	Claim(ctx context.Context, brandID uuid.UUID, scope, requestID string) (answer []byte, claim time.Time, err error)
+	// Renew makes a claim last; zero: it is another's.
+	Renew(ctx context.Context, brandID uuid.UUID, scope, requestID string, claim time.Time) (renewed time.Time, err error)
+	// Remember keeps the answer of what was done, whosever the claim is by now.
 	Remember(ctx context.Context, brandID uuid.UUID, scope, requestID string, answer []byte) error
-	Forget(ctx context.Context, brandID uuid.UUID, scope, requestID string) error
+	// Forget gives a claim up, so that the request can be made again.
+	Forget(ctx context.Context, brandID uuid.UUID, scope, requestID string, claim time.Time) error
 }
+
+// ClaimLease is how long a claim of a request id stands without being renewed.
+const ClaimLease = 20 * time.Second

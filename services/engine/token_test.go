@@ -166,8 +166,16 @@ func TestOvertakenReport(t *testing.T) {
 	before := w.count(`SELECT count(*) FROM place`)
 	w.pass(time.Second)
 	frozen.Received = w.clock.Now()
+	token := p.token
 	require.Equal(t, []engine.Verdict{engine.NotInOrder}, verdicts(p.hand(a, frozen)))
+	p.token = token // the answer comes to nobody: the phone has gone on
 	require.Equal(t, before, w.count(`SELECT count(*) FROM place`))
+
+	w.pass(time.Second)
+	tell(b, storePlace(0))
+	p.token = token // the answer is lost: the next report brings an older word, and is taken
+	w.pass(time.Second)
+	require.Equal(t, []string{"exited f-0"}, kinds(tell(b, nowhere).Transitions))
 
 	wrong = -5 * time.Hour
 	w.pass(time.Second)

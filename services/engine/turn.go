@@ -30,6 +30,7 @@ type turn struct {
 	// scratch of one report and one ping
 	r           reporting
 	fences      []*index.Fence
+	found       []*index.Fence
 	ids         []presence.ID
 	candidates  []presence.Candidate
 	transitions []presence.Transition
@@ -77,10 +78,11 @@ func newTurn(ctx context.Context, e *Engine, p *person, v *view) *turn {
 func (t *turn) release() {
 	clear(t.steps)
 	clear(t.fences)
+	clear(t.found)
 	clear(t.candidates)
 	clear(t.r.moments)
 	*t = turn{
-		steps: t.steps[:0], undo: undo{states: t.undo.states[:0]}, fences: t.fences[:0], ids: t.ids[:0],
+		steps: t.steps[:0], undo: undo{states: t.undo.states[:0]}, fences: t.fences[:0], found: t.found[:0], ids: t.ids[:0],
 		candidates: t.candidates[:0], transitions: t.transitions[:0], r: reporting{sorted: t.r.sorted[:0]},
 	}
 	turns.Put(t)
@@ -203,6 +205,7 @@ func (t *turn) seal(now time.Time) error {
 		return err
 	}
 	t.write.State, t.write.MinWriter = state, stateMinWriter
+	t.write.Letters = t.letters(now)
 	t.write.WriteID = newRandomID()
 	t.write.DueAt, t.write.At = t.due(), now
 	t.begun = t.e.monotonic()
@@ -210,20 +213,20 @@ func (t *turn) seal(now time.Time) error {
 }
 
 // due is when this person's next timer falls; zero: none.
-func (t *turn) due() time.Time { return dueOf(t.p, t.v) }
+func (t *turn) due() time.Time { return dueOf(t.p, t.fence) }
 
 // dueNow is when a person is due by the state in hand; zero: not at all.
 func (e *Engine) dueNow(p *person) time.Time {
 	if v := e.catalogue.view(p.key.BrandID); v != nil {
-		return dueOf(p, v)
+		return dueOf(p, v.fence)
 	}
 	return time.Time{}
 }
 
-func dueOf(p *person, v *view) time.Time {
+func dueOf(p *person, find fences) time.Time {
 	first := int64(0)
 	for _, d := range p.hot.devices {
-		if at := d.presence.NextDue(rulesOf(v, d)); at != 0 && (first == 0 || at < first) {
+		if at := d.presence.NextDue(rulesOf(find, d)); at != 0 && (first == 0 || at < first) {
 			first = at
 		}
 	}
@@ -241,16 +244,36 @@ func (e *Engine) holdTimer(p *person) {
 }
 
 // rulesOf finds the rules of a device's fences in the turn's view; nil: the fence is gone.
-func (t *turn) rulesOf(d *deviceState) func(presence.ID) *presence.Rules { return rulesOf(t.v, d) }
+func (t *turn) rulesOf(d *deviceState) func(presence.ID) *presence.Rules { return rulesOf(t.fence, d) }
 
-func rulesOf(v *view, d *deviceState) func(presence.ID) *presence.Rules {
+// fences finds a fence; nil: it is gone.
+type fences func(presence.ID) *index.Fence
+
+func rulesOf(find fences, d *deviceState) func(presence.ID) *presence.Rules {
 	return func(id presence.ID) *presence.Rules {
-		if f, ok := v.fences.Fence(id); ok {
+		if f := find(id); f != nil {
 			return f.Value.(*fenceView).rulesAt(d.stay(id))
 		}
 		return nil
 	}
 }
+
+// fence finds a fence of the turn's view. Those of one device are asked for again and again.
+func (t *turn) fence(id presence.ID) *index.Fence {
+	for _, f := range t.found {
+		if f.ID == id {
+			return f
+		}
+	}
+	f := t.v.fence(id)
+	if f != nil && len(t.found) < maxFound {
+		t.found = append(t.found, f)
+	}
+	return f
+}
+
+// maxFound is from how many on it is quicker to look a fence up than to go through those found before.
+const maxFound = 16
 
 // adopt makes the copy the committed row.
 func (t *turn) adopt() {

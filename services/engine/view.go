@@ -24,21 +24,33 @@ type view struct {
 	fences    *index.Snapshot // every Fence.Value is a *fenceView
 	sensitive *index.Snapshot
 	campaigns *campaign.Index
+	webhooks  []brand.Webhook // in the order of their ids
 	search    *searchIndex
 	// approachLookout, metres, is the widest of any fence; 0: none asks for approaches.
 	approachLookout float64
 	edges           nextEdges
 }
 
+// fence finds a fence; nil: it is gone.
+func (v *view) fence(id presence.ID) *index.Fence {
+	f, _ := v.fences.Fence(id)
+	return f
+}
+
 // fenceView is a fence with what decisions need beside its shape.
 type fenceView struct {
-	fence    *store.Fence
-	store    *store.Store     // nil: free
+	*fenceRules
+	fence  *store.Fence
+	store  *store.Store // nil: free
+	circle float64      // radius, metres; 0: not a circle
+}
+
+// fenceRules are what holds for a fence; fences for which the same holds share them.
+type fenceRules struct {
 	rules    presence.Rules   // with the least of dwells
 	later    []presence.Rules // rules with each of the further dwells
 	dwells   []time.Duration  // ascending, without repeats: every dwell that a live campaign asks for here
 	ownDwell time.Duration    // the fence's own dwell time, the brand's default included; 0: none
-	circle   float64          // radius, metres; 0: not a circle
 }
 
 func sameShape(a, b *store.Fence) bool {
@@ -58,7 +70,7 @@ func (t *brandTables) changesDwell(c *campaign.Campaign) bool {
 }
 
 func (t *brandTables) compile(whole bool, touched []uuid.UUID, campaigns bool) (*view, error) {
-	v := &view{version: t.version, brand: t.brand, search: t.search}
+	v := &view{version: t.version, brand: t.brand, search: t.search, webhooks: list(t.webhooks)}
 	old := t.view.Load()
 	if old == nil || campaigns {
 		v.campaigns = campaign.NewIndex(t.campaignList())
@@ -87,7 +99,8 @@ func (t *brandTables) campaignList() []*campaign.Campaign {
 }
 
 func (t *brandTables) compileAll(v *view) error {
-	var open, sensitive []*index.Fence
+	open := make([]*index.Fence, 0, len(t.fences))
+	var sensitive []*index.Fence
 	for _, f := range t.fences {
 		entry := t.indexed(v, f)
 		if isSensitive(f) {
@@ -135,31 +148,58 @@ func isSensitive(f *store.Fence) bool {
 	return f.Purpose == store.Other && slices.Contains(f.Tags, SensitiveTag)
 }
 
+// indexedFence is a fence of the index and its view, side by side.
+type indexedFence struct {
+	index.Fence
+	view fenceView
+}
+
 // indexed joins a fence with its store, the rules that hold for it and the dwell times asked of it.
 func (t *brandTables) indexed(v *view, f *store.Fence) *index.Fence {
-	fv := &fenceView{fence: f, store: t.stores[f.StoreID], rules: v.brand.Settings.Presence}
-	if f.Rules != nil {
-		fv.rules = *f.Rules
-	}
+	at := t.stores[f.StoreID]
+	entry := &indexedFence{view: fenceView{fence: f, store: at, fenceRules: t.rulesFor(v, f, at)}}
 	if f.Circle != nil {
-		fv.circle = f.Circle.Radius
+		entry.view.circle = f.Circle.Radius
 	}
-	fv.dwells, fv.ownDwell = v.campaigns.DwellsAt(f, fv.store), fv.rules.Dwell
-	if d := fv.rules.Dwell; d > 0 && !slices.Contains(fv.dwells, d) {
-		fv.dwells = append(slices.Clone(fv.dwells), d)
-		slices.Sort(fv.dwells)
+	v.approachable(&entry.view.rules)
+	entry.Fence = index.Fence{ID: f.ID, Shape: f.Shape(), Value: &entry.view}
+	return &entry.Fence
+}
+
+// rulesFor are a fence's own rules or the brand's, with the dwell times that campaigns ask for there.
+func (t *brandTables) rulesFor(v *view, f *store.Fence, at *store.Store) *fenceRules {
+	rules := v.brand.Settings.Presence
+	if f.Rules != nil {
+		rules = *f.Rules
 	}
-	for i, d := range fv.dwells {
+	dwells := v.campaigns.DwellsAt(f, at)
+	if len(dwells) > 0 {
+		return newFenceRules(rules, dwells)
+	}
+	shared := t.shared.rules[rules]
+	if shared == nil {
+		shared = newFenceRules(rules, nil)
+		t.shared.keep(rules, shared)
+	}
+	return shared
+}
+
+func newFenceRules(rules presence.Rules, dwells []time.Duration) *fenceRules {
+	r := &fenceRules{rules: rules, dwells: dwells, ownDwell: rules.Dwell}
+	if d := rules.Dwell; d > 0 && !slices.Contains(dwells, d) {
+		r.dwells = append(slices.Clone(dwells), d)
+		slices.Sort(r.dwells)
+	}
+	for i, d := range r.dwells {
 		if i == 0 {
-			fv.rules.Dwell = d
+			r.rules.Dwell = d
 			continue
 		}
-		further := fv.rules
+		further := r.rules
 		further.Dwell = d
-		fv.later = append(fv.later, further)
+		r.later = append(r.later, further)
 	}
-	v.approachable(&fv.rules)
-	return &index.Fence{ID: f.ID, Shape: f.Shape(), Value: fv}
+	return r
 }
 
 // rulesAt are the rules for a stay: those of the dwell time it waits for, or was last told of. A stay that waits for a

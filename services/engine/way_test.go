@@ -97,11 +97,34 @@ func TestForegroundOfferAndFollowUp(t *testing.T) {
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM delivery WHERE state = 'pending' AND lease_node IS NULL`))
 
 	stranger := w.phone(e)
-	require.NoError(t, e.RecordReceipts(w.ctx, w.brand.ID, stranger.id, []engine.Receipt{{NotificationID: offer.NotificationID, Kind: "shown", At: noon}}))
+	shown := []engine.Receipt{{NotificationID: offer.NotificationID, Kind: engine.Shown, At: noon}}
+	taken, err := e.RecordReceipts(w.ctx, w.brand.ID, stranger.id, shown)
+	require.NoError(t, err)
+	require.Zero(t, taken)
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM delivery WHERE state = 'pending'`), "somebody else's receipt")
+	told, err := e.Inbox(w.ctx, w.brand.ID, p.id)
+	require.NoError(t, err)
+	require.Empty(t, told, "nobody has seen it yet")
 	for range 2 {
-		require.NoError(t, e.RecordReceipts(w.ctx, w.brand.ID, p.id, []engine.Receipt{{NotificationID: offer.NotificationID, Kind: "shown", At: noon}}))
+		taken, err = e.RecordReceipts(w.ctx, w.brand.ID, p.id, shown)
+		require.NoError(t, err)
+		require.Equal(t, 1, taken)
 	}
+	// A server names the delivery; who opened it was shown it, and that is known already.
+	taken, err = e.RecordReceiptsOf(w.ctx, w.brand.ID, []engine.Receipt{{DeliveryID: a.Deliveries[0].ID, Kind: engine.Opened, At: noon.Add(time.Minute)},
+		{DeliveryID: uuid.New(), Kind: engine.Opened, At: noon}})
+	require.NoError(t, err)
+	require.Equal(t, 1, taken)
+	taken, err = e.RecordReceiptsOf(w.ctx, uuid.New(), shown)
+	require.NoError(t, err)
+	require.Zero(t, taken, "another brand's")
+	told, err = e.Inbox(w.ctx, w.brand.ID, p.id)
+	require.NoError(t, err)
+	require.Len(t, told, 1)
+	require.Equal(t, offer.Title, told[0].Delivery.Notification.Title)
+	require.Equal(t, []engine.Receipt{{NotificationID: offer.NotificationID, Kind: engine.Shown, At: noon},
+		{NotificationID: offer.NotificationID, Kind: engine.Opened, At: noon.Add(time.Minute)}}, told[0].Receipts)
+	require.Equal(t, 2, w.count(`SELECT count(*) FROM receipt`))
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM delivery WHERE state = 'cancelled' AND code = 'shown_in_app'`))
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/services/audience"
 )
 
 // The states of an address.
@@ -40,6 +41,11 @@ func putAddress(ctx context.Context, tx pgx.Tx, brandID, deviceID uuid.UUID, a p
 		return notFound(err)
 	}
 	hash := addressHash(a)
+	for note, change := range map[string]string{otherAddress: audience.CodeNewAddress, otherDevice: audience.CodeMoved} {
+		if _, err := tx.Exec(ctx, noteSQL(note), brandID, deviceID, string(a.Provider), a.Kind, hash, audience.ChangeReplaced, change); err != nil {
+			return err
+		}
+	}
 	if _, err := tx.Exec(ctx, `DELETE FROM push_address WHERE brand_id = $1 AND device_id = $2 AND NOT (provider = $3 AND kind = $4 AND value_hash = $5)`,
 		brandID, deviceID, string(a.Provider), a.Kind, hash); err != nil {
 		return err
@@ -52,13 +58,23 @@ func putAddress(ctx context.Context, tx pgx.Tx, brandID, deviceID uuid.UUID, a p
 	return err
 }
 
-// SetAddressState marks a device's address, if the device still has it and it was registered before since (zero: always).
-func (s *Store) SetAddressState(ctx context.Context, brandID, deviceID uuid.UUID, a pusher.Address, state string, since time.Time) (bool, error) {
-	tag, err := s.pool.Exec(ctx, `UPDATE push_address SET state = $6 WHERE brand_id = $1 AND device_id = $2 AND provider = $3 AND kind = $4 AND value_hash = $5
-		AND ($7::timestamptz IS NULL OR registered_at < $7) AND state <> $6`,
-		brandID, deviceID, string(a.Provider), a.Kind, addressHash(a), state, zeroTime(since))
+// SetAddressState marks a device's address, if the device still has it and it was registered before since (zero: always),
+// and notes that with its code.
+func (s *Store) SetAddressState(ctx context.Context, brandID, deviceID uuid.UUID, a pusher.Address, state, code string, since time.Time) (bool, error) {
+	changed := false
+	err := again(ctx, func() error {
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, `UPDATE push_address SET state = $6 WHERE brand_id = $1 AND device_id = $2 AND provider = $3 AND kind = $4 AND value_hash = $5
+				AND ($7::timestamptz IS NULL OR registered_at < $7) AND state <> $6`,
+				brandID, deviceID, string(a.Provider), a.Kind, addressHash(a), state, zeroTime(since))
+			if changed = err == nil && tag.RowsAffected() > 0; changed {
+				_, err = tx.Exec(ctx, noteSQL(thisAddress), brandID, deviceID, string(a.Provider), a.Kind, addressHash(a), changeTo(state, code), code)
+			}
+			return err
+		})
+	})
 	if err != nil {
 		return false, fmt.Errorf("set address state: %w", err)
 	}
-	return tag.RowsAffected() > 0, nil
+	return changed, nil
 }

@@ -3,8 +3,8 @@ package postgres_test
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -87,14 +87,20 @@ func (st *stream) transition(i int) engine.PersonWrite {
 	w := engine.PersonWrite{Key: st.keys[i], Version: st.versions[i] + 1, WriteID: uuid.New(), State: st.state, DueAt: now.Add(37 * time.Minute), At: now}
 	visit := []engine.OpenVisit{{DeviceID: device, FenceID: st.fence, Since: now}}
 	st.versions[i]++
-	if os.Getenv("B_DUE") == "" { w.DueAt = time.Time{} }
+	if os.Getenv("B_DUE") == "" {
+		w.DueAt = time.Time{}
+	}
 	if st.versions[i]%2 == 0 {
 		kind, w.Closed = presence.Exited, visit
 	} else {
 		w.Opened = visit
 	}
-	if os.Getenv("B_VISIT") != "" { w.Opened, w.Closed = nil, nil }
-	if os.Getenv("B_PLACE") != "" { return w }
+	if os.Getenv("B_VISIT") != "" {
+		w.Opened, w.Closed = nil, nil
+	}
+	if os.Getenv("B_PLACE") != "" {
+		return w
+	}
 	w.Places = []engine.Place{{ID: place, DeviceID: device, FenceID: st.fence, StoreID: st.fence, Kind: kind, At: now, DecidedAt: now, PingID: place, Cell: 1}}
 	if os.Getenv("B_TRACE") == "" {
 		return w
@@ -103,5 +109,10 @@ func (st *stream) transition(i int) engine.PersonWrite {
 		Values: map[string]string{"until": "18:00"}, At: now}}
 	return w
 }
-func stateSize() int { if s := os.Getenv("B_STATE"); s != "" { n, _ := strconv.Atoi(s); return n }; return 300 }
-
+func stateSize() int {
+	if s := os.Getenv("B_STATE"); s != "" {
+		n, _ := strconv.Atoi(s)
+		return n
+	}
+	return 300
+}

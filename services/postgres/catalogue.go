@@ -14,7 +14,7 @@ import (
 )
 
 // catalogueTables are the tables whose rows carry the catalogue's version, for checks by id.
-var catalogueTables = []string{"store", "fence", "campaign", "key", "credential"}
+var catalogueTables = []string{"store", "fence", "campaign", "key", "credential", "webhook"}
 
 // CreateBrand inserts a brand with catalogue version 1. ErrAlreadyExists: the id is taken.
 func (s *Store) CreateBrand(ctx context.Context, b brand.Brand) error {
@@ -137,6 +137,7 @@ func putAudit(ctx context.Context, tx pgx.Tx, version int64, w *engine.Catalogue
 	note("credentials", len(w.Credentials), func(i int) uuid.UUID { return w.Credentials[i].ID })
 	note("stores", len(w.Stores), func(i int) uuid.UUID { return w.Stores[i].ID })
 	note("fences", len(w.Fences), func(i int) uuid.UUID { return w.Fences[i].ID })
+	note("webhooks", len(w.Webhooks), func(i int) uuid.UUID { return w.Webhooks[i].ID })
 	note("campaigns", len(w.Campaigns), func(i int) uuid.UUID { return w.Campaigns[i].ID })
 	body, err := json.Marshal(what)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wantgo/wantgo/geo/geojson"
+	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/engine"
@@ -39,6 +40,9 @@ func putRows(ctx context.Context, tx pgx.Tx, version int64, w *engine.CatalogueW
 	if err := putAll(p, keyRows, w.Keys, func(k *brand.Key) time.Time { return k.RevokedAt }, addKey); err != nil {
 		return err
 	}
+	if err := putAll(p, webhookRows, w.Webhooks, func(h *brand.Webhook) time.Time { return h.DeletedAt }, addWebhook); err != nil {
+		return err
+	}
 	return putAll(p, credentialRows, w.Credentials, func(c *brand.Credential) time.Time { return c.DeletedAt }, addCredential)
 }
 
@@ -57,6 +61,7 @@ var (
 	keyRows      = rowShape{"key", "id, created_at, revoked_at, previous_until, kind, name, hash, previous_hash, scopes, store_ids",
 		[]columnKind{uuids, times, times, times, texts, texts, blobs, blobs, jsons, texts},
 		map[string]string{"scopes": "ARRAY(SELECT jsonb_array_elements_text(f.scopes))", "store_ids": "f.store_ids::uuid[]"}}
+	webhookRows    = rowShape{"webhook", "id, deleted_at, previous_until, sealed, previous, body", []columnKind{uuids, times, times, blobs, blobs, jsons}, nil}
 	credentialRows = rowShape{"credential", "id, updated_at, deleted_at, sandbox, provider, fingerprint, sealed, project_id, key_id, team_id, topic",
 		[]columnKind{uuids, times, times, bools, texts, texts, blobs, texts, texts, texts, texts}, nil}
 )
@@ -129,8 +134,23 @@ func addStore(t table, s *store.Store) error {
 	return nil
 }
 
+// fenceBody is what of a fence has no column of its own.
+type fenceBody struct {
+	Tags  []string        `json:"tags,omitempty"`
+	Rules *presence.Rules `json:"rules,omitempty"`
+}
+
+var emptyBody = []byte("{}")
+
+func bodyOf(f *store.Fence) ([]byte, error) {
+	if len(f.Tags) == 0 && f.Rules == nil {
+		return emptyBody, nil
+	}
+	return json.Marshal(fenceBody{f.Tags, f.Rules})
+}
+
 func addFence(t table, f *store.Fence) error {
-	body, err := json.Marshal(f)
+	body, err := bodyOf(f)
 	if err != nil {
 		return err
 	}

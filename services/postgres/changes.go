@@ -3,15 +3,11 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/wantgo/wantgo/geo"
-	"github.com/wantgo/wantgo/geo/geojson"
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
@@ -62,7 +58,10 @@ func (r catalogueReader) read(c *engine.CatalogueChange) (err error) {
 	if c.Stores, err = readAll(r, `SELECT body, version, deleted_at FROM store`, scanStore); err != nil {
 		return err
 	}
-	if c.Fences, err = readAll(r, `SELECT body, version, deleted_at, latitude, longitude, radius, area FROM fence`, scanFence); err != nil {
+	if c.Fences, err = r.readFences(); err != nil {
+		return err
+	}
+	if c.Webhooks, err = readAll(r, `SELECT body, version, deleted_at, sealed, previous, previous_until FROM webhook`, scanWebhook); err != nil {
 		return err
 	}
 	c.Campaigns, err = readAll(r, `SELECT body, version, deleted_at FROM campaign`, scanCampaign)
@@ -127,41 +126,4 @@ func scanCampaign(row pgx.CollectableRow) (c campaign.Campaign, err error) {
 	}
 	c.Version, c.DeletedAt = version, deleted.Time
 	return c, err
-}
-
-func scanFence(row pgx.CollectableRow) (f store.Fence, err error) {
-	var body []byte
-	var version int64
-	var deleted timeOrZero
-	var lat, lng, radius *float64
-	var area *string
-	if err = row.Scan(&body, &version, &deleted, &lat, &lng, &radius, &area); err != nil {
-		return f, err
-	}
-	if err = json.Unmarshal(body, &f); err != nil {
-		return f, err
-	}
-	f.Version, f.DeletedAt = version, deleted.Time
-	if area == nil {
-		circle, err := geo.NewCircle(geo.Point{Lat: *lat, Lng: *lng}, *radius)
-		f.Circle = &circle
-		return f, err
-	}
-	f.Area, err = readArea(*area)
-	return f, err
-}
-
-func readArea(text string) (*geo.Area, error) {
-	result, err := geojson.Read(strings.NewReader(text), false)
-	if err != nil {
-		return nil, err
-	}
-	if len(result.Features) != 1 {
-		return nil, errors.New("a stored area cannot be read")
-	}
-	area, ok := result.Features[0].Shape.(*geo.Area)
-	if !ok {
-		return nil, errors.New("a stored area is not one")
-	}
-	return area, nil
 }

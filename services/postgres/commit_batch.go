@@ -280,6 +280,16 @@ func (b *batch) addRest(i int32, w *engine.PersonWrite) error {
 	for _, id := range w.CancelNotifications {
 		b.addCancel(i, shownInApp, id)
 	}
+	for j := range w.Receipts {
+		t := b.parts[partReceipt]
+		t[0].int4(i)
+		t[1].uuid(w.Receipts[j].NotificationID)
+		t[2].text(w.Receipts[j].Kind)
+		t[3].time(w.Receipts[j].At)
+	}
+	for j := range w.Letters {
+		b.addLetter(i, w.Version+1, &w.Letters[j])
+	}
 	return nil
 }
 
@@ -294,6 +304,21 @@ func (b *batch) addUse(i int32, u *engine.LocationUse) {
 	t[6].uuidOrNull(u.ConsentID)
 	t[7].time(u.From)
 	t[8].time(u.Until)
+}
+
+func (b *batch) addLetter(i int32, seq int64, l *engine.Letter) {
+	t := b.parts[partLetter]
+	t[0].int4(i)
+	t[1].uuid(l.WebhookID)
+	t[2].uuid(l.ID)
+	t[3].uuid(l.FactID)
+	t[4].time(l.At)
+	t[5].int8(seq)
+	t[6].timeOrNull(l.NotBefore)
+	t[7].int4(l.Ordinal)
+	t[8].bool(l.Awaits)
+	t[9].text(string(l.Event))
+	t[10].textOrNull(l.ExternalID)
 }
 
 func (b *batch) addCancel(i int32, reason string, notification uuid.UUID) {

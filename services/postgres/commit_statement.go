@@ -31,10 +31,12 @@ const (
 	partProfile
 	partRevoke
 	partCancel
+	partReceipt
+	partLetter
 	partCount
 )
 
-const groupCount = 5
+const groupCount = 6
 
 var parts = [partCount]part{
 	partPerson: {name: "locked", group: -1,
@@ -117,6 +119,19 @@ var parts = [partCount]part{
 					AND (f.notification_id IS NULL OR d.notification_id = f.notification_id)
 				ORDER BY d.person_id, d.brand_id, d.id FOR UPDATE OF d) c
 			WHERE d.person_id = c.person_id AND d.brand_id = c.brand_id AND d.id = c.id`},
+	partReceipt: {name: "put_receipt", group: 4,
+		kinds: []columnKind{int4s, uuids, texts, times},
+		names: "i, notification_id, kind, at",
+		sql: `INSERT INTO receipt (person_id, brand_id, notification_id, kind, at)
+			SELECT v.person_id, v.brand_id, f.notification_id, f.kind, f.at FROM {f} JOIN won v USING (i)
+			ON CONFLICT (person_id, brand_id, notification_id, kind) DO NOTHING`},
+	partLetter: {name: "put_letter", group: 5, // of its own: who has no webhook pays nothing for it
+		kinds: []columnKind{int4s, uuids, uuids, uuids, times, int8s, times, int4s, bools, texts, texts},
+		names: "i, webhook_id, id, fact_id, at, seq, not_before, ordinal, awaits, event, external_id",
+		sql: `INSERT INTO webhook_letter (person_id, brand_id, webhook_id, id, fact_id, at, seq, not_before, next_at, ordinal, attempt, awaits, event, state, external_id)
+			SELECT v.person_id, v.brand_id, f.webhook_id, f.id, f.fact_id, f.at, f.seq, f.not_before,
+				greatest(f.not_before, clock_timestamp() + f.awaits::int * interval '1 second'), f.ordinal, 0, f.awaits, f.event, 'pending', f.external_id
+			FROM {f} JOIN won v USING (i)`},
 }
 
 // wonSQL updates the locked rows. It compares the version again: the row is locked, but may be read as it was before.

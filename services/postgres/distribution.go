@@ -19,9 +19,10 @@ const (
 // shards), a person's own id and a request's id by themselves. The person's row comes last: it is what tells a node how
 // to write (see isDistributed), and by then the rest is in place.
 var distribution = []placement{
-	{table: "brand"}, {table: "brand_version"}, {table: "key"}, {table: "credential"}, {table: "store"}, {table: "fence"}, {table: "campaign"},
+	{table: "brand"}, {table: "brand_version"}, {table: "key"}, {table: "credential"}, {table: "store"}, {table: "fence"}, {table: "campaign"}, {table: "webhook"},
 	{brandShards, "brand_id", ""},
 	{"push_address", "brand_id", brandShards},
+	{"push_address_event", "brand_id", brandShards},
 	{"stock_pool", "brand_id", brandShards},
 	{"stock_block", "brand_id", brandShards},
 	{"place_sum", "brand_id", brandShards},
@@ -38,6 +39,8 @@ var distribution = []placement{
 	{"coupon", "person_id", personShards},
 	{"delivery", "person_id", personShards},
 	{"open_visit", "person_id", personShards},
+	{"webhook_letter", "person_id", personShards},
+	{"receipt", "person_id", personShards},
 	{"revocation", "person_id", personShards},
 	{"tombstone", "person_id", personShards},
 	{"person", "person_id", personShards},

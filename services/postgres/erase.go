@@ -18,6 +18,7 @@ var erasures = []string{
 		SELECT block_id, count(*) AS n FROM coupon WHERE person_id = $1 AND brand_id = $2 AND block_id IS NOT NULL GROUP BY block_id) f
 		WHERE b.brand_id = $2 AND b.id = f.block_id AND b.reclaimed_at IS NULL`,
 	`SELECT id FROM device WHERE person_id = $1 AND brand_id = $2 FOR UPDATE`, // no address can come from here on
+	`DELETE FROM push_address_event e USING device d WHERE d.brand_id = $2 AND d.person_id = $1 AND e.brand_id = d.brand_id AND e.device_id = d.id`,
 	`DELETE FROM push_address a USING device d WHERE d.brand_id = $2 AND d.person_id = $1 AND a.brand_id = d.brand_id AND a.device_id = d.id`,
 	`DELETE FROM device WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM person_external WHERE person_id = $1 AND brand_id = $2`,
@@ -27,6 +28,8 @@ var erasures = []string{
 	`DELETE FROM trace WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM coupon WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM delivery WHERE person_id = $1 AND brand_id = $2`,
+	`DELETE FROM receipt WHERE person_id = $1 AND brand_id = $2`,
+	`DELETE FROM webhook_letter WHERE person_id = $1 AND brand_id = $2 AND event <> 'person.erased'`, // that one is told what was erased
 	`DELETE FROM location_use WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM consent_event WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM person_profile WHERE person_id = $1 AND brand_id = $2`,

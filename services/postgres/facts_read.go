@@ -250,6 +250,18 @@ func (s *Store) Deliveries(ctx context.Context, key engine.PersonKey, notificati
 	return pgx.CollectRows(rows, scanDelivery)
 }
 
+// Receipts are what phones told of some of a person's notifications; none given: of all.
+func (s *Store) Receipts(ctx context.Context, key engine.PersonKey, notifications []uuid.UUID) ([]engine.Receipt, error) {
+	rows, err := s.pool.Query(ctx, `SELECT r.notification_id, r.kind, r.at FROM receipt r WHERE r.person_id = $1 AND r.brand_id = $2
+		AND (cardinality($3::uuid[]) = 0 OR r.notification_id = ANY($3)) ORDER BY r.at, r.kind`, key.PersonID, key.BrandID, emptyNotNil(notifications))
+	if err != nil {
+		return nil, fmt.Errorf("receipts: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r engine.Receipt, err error) {
+		return r, row.Scan(&r.NotificationID, &r.Kind, &r.At)
+	})
+}
+
 // LocationUses lists records whose span touches [from, to], oldest first. Zero times are open ends.
 func (s *Store) LocationUses(ctx context.Context, key engine.PersonKey, from, to time.Time, limit int) ([]engine.LocationUse, error) {
 	rows, err := s.pool.Query(ctx, `SELECT id, purpose, method, path, recipient, consent_id, used_from, used_until FROM location_use

@@ -13,6 +13,10 @@ const (
 	usesKeptMonths  = 6                        // what terms of location services in Korea state for the record that LIA 16(2) asks for
 	deliveriesKept  = 5 * 366 * 24 * time.Hour // as long as an advertisement may have to be shown to have borne label, sender and way out
 
+	deadLettersKept = 30 * 24 * time.Hour // the time in which somebody mends an endpoint and has them replayed
+
+	addressEventsKept = 90 * 24 * time.Hour // the time in which somebody finds out that drops were wrong
+
 	removedAtOnce = 10_000
 	mostBatches   = 100
 	// A sweep goes through sweepLeast blocks (16 MB) in a round, or as many as make a whole pass in sweepPass rounds.
@@ -29,6 +33,8 @@ func (s *Store) removeOld(ctx context.Context, now time.Time, report *engine.Hou
 			WHERE appended_at < statement_timestamp() - $1::bigint * interval '1 microsecond' LIMIT $2 FOR UPDATE SKIP LOCKED))`, revocationsKept},
 		{`DELETE FROM request WHERE ctid = ANY(ARRAY(SELECT ctid FROM request
 			WHERE claimed_at < statement_timestamp() - $1::bigint * interval '1 microsecond' LIMIT $2 FOR UPDATE SKIP LOCKED))`, requestsKept},
+		{`DELETE FROM push_address_event WHERE ctid = ANY(ARRAY(SELECT ctid FROM push_address_event
+			WHERE at < statement_timestamp() - $1::bigint * interval '1 microsecond' LIMIT $2 FOR UPDATE SKIP LOCKED))`, addressEventsKept},
 	} {
 		if err := s.removeBatches(ctx, old.sql, old.kept); err != nil {
 			return err
@@ -39,7 +45,11 @@ func (s *Store) removeOld(ctx context.Context, now time.Time, report *engine.Hou
 	if err != nil {
 		return err
 	}
-	_, err = s.sweep(ctx, "delivery", `ended_at < $1 AND state <> 'pending'`, now.Add(-deliveriesKept))
+	if _, err = s.sweep(ctx, "delivery", `ended_at < $1 AND state <> 'pending'`, now.Add(-deliveriesKept)); err != nil {
+		return err
+	}
+	_, err = s.sweep(ctx, "webhook_letter", `(state = 'dead' AND next_at < $1
+		OR webhook_id IN (SELECT w.id FROM webhook w WHERE w.deleted_at IS NOT NULL))`, now.Add(-deadLettersKept))
 	return err
 }
 

@@ -113,7 +113,7 @@ func TestNamesOfTransitions(t *testing.T) {
 	require.Contains(t, postgres.ReasonByName, presence.RecordMissing.String())
 }
 
-func TestEpochAndRequests(t *testing.T) {
+func TestEpoch(t *testing.T) {
 	url := postgrestest.URL(t)
 	var told []string
 	s := postgrestest.Open(t, url, postgres.Options{MaxConns: 1, OnEpoch: func(e string) { told = append(told, e) }})
@@ -123,26 +123,72 @@ func TestEpochAndRequests(t *testing.T) {
 		require.Regexp(t, `^\d+-00000001$`, epoch)
 	}
 	require.Equal(t, []string{epoch}, told)
+}
 
+func TestRequests(t *testing.T) {
+	s := postgrestest.New(t)
 	b, r := uuid.New(), s.Requests()
-	_, claimed, err := r.Claim(t.Context(), b, "device:1", "r1")
-	require.NoError(t, err)
-	require.True(t, claimed)
-	answer, claimed, err := r.Claim(t.Context(), b, "device:1", "r1")
-	require.NoError(t, err)
-	require.False(t, claimed)
-	require.Nil(t, answer, "running")
+	claim := func(scope, answered string) time.Time {
+		t.Helper()
+		answer, at, err := r.Claim(t.Context(), b, scope, "r1")
+		require.NoError(t, err)
+		require.Equal(t, answered, string(answer))
+		return at
+	}
+	mine := claim("device:1", "")
+	require.False(t, mine.IsZero())
+	require.True(t, claim("device:1", "").IsZero(), "running")
 	require.NoError(t, r.Remember(t.Context(), b, "device:1", "r1", []byte("yes")))
-	answer, claimed, err = r.Claim(t.Context(), b, "device:1", "r1")
+	require.NoError(t, r.Remember(t.Context(), b, "device:1", "r1", []byte("no")))
+	require.True(t, claim("device:1", "yes").IsZero())
+	require.NoError(t, r.Forget(t.Context(), b, "device:1", "r1", mine), "an answered one stays")
+	require.True(t, claim("device:1", "yes").IsZero())
+	other := claim("device:2", "")
+	require.False(t, other.IsZero(), "another's")
+	require.NoError(t, r.Forget(t.Context(), b, "device:2", "r1", other))
+	require.False(t, claim("device:2", "").IsZero())
+}
+
+// The claim of a node that died is taken over when it was not renewed for a while, whichever way the clock went since.
+// Whoever held it before can neither renew it nor give it up; what it did all the same is remembered.
+func TestClaimsOfTheDead(t *testing.T) {
+	s := postgrestest.New(t)
+	b, r := uuid.New(), s.Requests()
+	claim := func() time.Time {
+		t.Helper()
+		_, at, err := r.Claim(t.Context(), b, "s", "r1")
+		require.NoError(t, err)
+		return at
+	}
+	aged := func(by time.Duration) (at time.Time) {
+		t.Helper()
+		err := postgres.Pool(s).QueryRow(t.Context(), `UPDATE request SET claimed_at = clock_timestamp() - $1::bigint * interval '1 microsecond' RETURNING claimed_at`,
+			by.Microseconds()).Scan(&at)
+		require.NoError(t, err)
+		return at
+	}
+	require.False(t, claim().IsZero())
+	for _, by := range []time.Duration{engine.ClaimLease / 2, -engine.ClaimLease / 2} {
+		dead := aged(by)
+		require.True(t, claim().IsZero(), "it may be running")
+		renewed, err := r.Renew(t.Context(), b, "s", "r1", dead)
+		require.NoError(t, err)
+		require.False(t, renewed.IsZero())
+		require.NotEqual(t, dead, renewed)
+	}
+	for _, by := range []time.Duration{engine.ClaimLease + time.Second, -engine.ClaimLease - time.Minute} {
+		dead := aged(by)
+		taken := claim()
+		require.False(t, taken.IsZero())
+		renewed, err := r.Renew(t.Context(), b, "s", "r1", dead)
+		require.NoError(t, err)
+		require.True(t, renewed.IsZero(), "it is another's")
+		require.NoError(t, r.Forget(t.Context(), b, "s", "r1", dead))
+		require.True(t, claim().IsZero())
+	}
+	require.NoError(t, r.Remember(t.Context(), b, "s", "r1", []byte("done")))
+	answer, at, err := r.Claim(t.Context(), b, "s", "r1")
 	require.NoError(t, err)
-	require.False(t, claimed)
-	require.Equal(t, "yes", string(answer))
-	require.NoError(t, r.Forget(t.Context(), b, "device:1", "r1"), "an answered one stays")
-	_, claimed, err = r.Claim(t.Context(), b, "device:2", "r1")
-	require.NoError(t, err)
-	require.True(t, claimed, "another's")
-	require.NoError(t, r.Forget(t.Context(), b, "device:2", "r1"))
-	_, claimed, err = r.Claim(t.Context(), b, "device:2", "r1")
-	require.NoError(t, err)
-	require.True(t, claimed)
+	require.True(t, at.IsZero())
+	require.Equal(t, "done", string(answer))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,21 +29,20 @@ func scanDelivery(row pgx.CollectableRow) (d pusher.Delivery, err error) {
 	return d, err
 }
 
-// Claim leases due deliveries whose lease, if any, has ended, a random choice of those longest due, and counts the
-// attempt. A node must have let go of a delivery before its lease ends: an ended lease may be claimed by anyone,
-// the same node included.
+// Claim leases due deliveries whose lease, if any, has ended, by rank and of a rank a random choice of those longest
+// due, and counts the attempt. A node must have let go of a delivery before its lease ends: an ended lease may be
+// claimed by anyone, the same node included.
 func (s *Store) Claim(ctx context.Context, node uuid.UUID, lease time.Duration, limit int) ([]pusher.Delivery, error) {
 	if s.routed {
 		return s.claimRouted(ctx, node, lease, limit)
 	}
-	rows, err := s.pool.Query(ctx, `WITH due AS MATERIALIZED (
-			SELECT person_id, brand_id, id FROM delivery WHERE state = 'pending' AND next_at <= statement_timestamp() ORDER BY next_at LIMIT 4 * $3::bigint),
-		chosen AS MATERIALIZED (SELECT * FROM due ORDER BY random() LIMIT $3::bigint),
+	rows, err := s.pool.Query(ctx, `WITH chosen AS MATERIALIZED (`+dueSQL("statement_timestamp()", "$3")+`),
 		free AS MATERIALIZED (
 			SELECT d.person_id, d.brand_id, d.id FROM chosen JOIN delivery d USING (person_id, brand_id, id)
 			WHERE d.state = 'pending' AND d.next_at <= clock_timestamp() FOR UPDATE OF d SKIP LOCKED)
 		UPDATE delivery d SET lease_node = $1, lease_until = clock_timestamp() + $2::bigint * interval '1 microsecond',
-			next_at = clock_timestamp() + $2::bigint * interval '1 microsecond', attempt = d.attempt + 1
+			next_at = clock_timestamp() + $2::bigint * interval '1 microsecond', attempt = d.attempt + 1,
+			unsure = d.unsure OR d.lease_node IS NOT NULL
 		FROM free f WHERE d.person_id = f.person_id AND d.brand_id = f.brand_id AND d.id = f.id
 			AND d.state = 'pending' AND d.next_at <= clock_timestamp()
 		RETURNING `+deliveryColumns, node, lease.Microseconds(), limit)
@@ -69,7 +69,7 @@ func (s *Store) Begin(ctx context.Context, node uuid.UUID, lease time.Duration, 
 		next_at = clock_timestamp() + $5::bigint * interval '1 microsecond', attempt = d.attempt + 1`, "", t, node, lease.Microseconds())
 }
 
-// Postpone gives deliveries back until a time, keeping the count of attempts.
+// Postpone gives deliveries back until a time, keeping the count of attempts that were used.
 func (s *Store) Postpone(ctx context.Context, node uuid.UUID, waits []pusher.Wait) error {
 	if len(waits) == 0 {
 		return nil
@@ -77,19 +77,21 @@ func (s *Store) Postpone(ctx context.Context, node uuid.UUID, waits []pusher.Wai
 	if s.routed {
 		return s.postponeRouted(ctx, node, waits)
 	}
-	t := newTable(uuids, uuids, uuids, times, bools, texts)
+	t := newTable(uuids, uuids, uuids, times, bools, bools, texts)
 	for _, w := range waits {
 		addDeliveryKey(t, w.Key)
 		t[3].time(w.NotBefore)
 		t[4].bool(w.Unsure)
-		t[5].textOrNull(w.Code)
+		t[5].bool(w.Unused)
+		t[6].textOrNull(w.Code)
 	}
 	_, err := s.changeDeliveries(ctx, "postpone", `lease_node = NULL, lease_until = NULL, not_before = f.not_before, next_at = f.not_before,
-		unsure = d.unsure OR f.unsure, code = f.code`, "not_before, unsure, code", t, node)
+		unsure = d.unsure OR f.unsure, attempt = greatest(d.attempt - f.unused::int, 1), code = f.code`, "not_before, unsure, unused, code", t, node)
 	return err
 }
 
-// Finish writes ends. What is missing in the answer had ended already or is another's.
+// Finish writes ends. What is missing in the answer had ended otherwise or is another's. The node stays on an ended
+// delivery, so that the same end can be written again.
 func (s *Store) Finish(ctx context.Context, node uuid.UUID, ends []pusher.End) ([]pusher.Key, error) {
 	if len(ends) == 0 {
 		return nil, nil
@@ -106,7 +108,7 @@ func (s *Store) Finish(ctx context.Context, node uuid.UUID, ends []pusher.End) (
 		t[6].bool(e.SurelyNotReceived)
 	}
 	return s.changeDeliveries(ctx, "finish", `state = f.state, code = f.code, provider_id = f.provider_id, surely_not = f.surely_not,
-		ended_at = clock_timestamp(), lease_node = NULL, lease_until = NULL`, "state, code, provider_id, surely_not", t, node)
+		ended_at = coalesce(d.ended_at, clock_timestamp()), lease_until = NULL`, "state, code, provider_id, surely_not", t, node)
 }
 
 func addDeliveryKey(t table, k pusher.Key) {
@@ -116,18 +118,21 @@ func addDeliveryKey(t table, k pusher.Key) {
 }
 
 // changeDeliveries changes pending deliveries that are leased to node, locking them in the order of their keys. The
-// node is the parameter after the table's.
+// node is the parameter after the table's. A change of state takes those too that have the state already.
 func (s *Store) changeDeliveries(ctx context.Context, what, set, names string, t table, more ...any) ([]pusher.Key, error) {
-	columns := "person_id, brand_id, id"
+	columns, states := "person_id, brand_id, id", "d.state = 'pending'"
 	if names != "" {
 		columns += ", " + names
 	}
+	if strings.HasPrefix(names, "state") {
+		states = "d.state IN ('pending', f.state)"
+	}
 	rows, err := s.queryTable(ctx, fmt.Sprintf(`WITH f AS MATERIALIZED (
 			SELECT f.* FROM %s JOIN delivery d ON d.person_id = f.person_id AND d.brand_id = f.brand_id AND d.id = f.id
-			WHERE d.state = 'pending' AND d.lease_node = $%[2]d ORDER BY d.person_id, d.brand_id, d.id FOR UPDATE OF d)
+			WHERE %[4]s AND d.lease_node = $%[2]d ORDER BY d.person_id, d.brand_id, d.id FOR UPDATE OF d)
 		UPDATE delivery d SET %[3]s FROM f WHERE d.person_id = f.person_id AND d.brand_id = f.brand_id AND d.id = f.id
-			AND d.state = 'pending' AND d.lease_node = $%[2]d
-		RETURNING d.brand_id, d.person_id, d.id`, t.from(columns), len(t)+1, set), t, more...)
+			AND %[4]s AND d.lease_node = $%[2]d
+		RETURNING d.brand_id, d.person_id, d.id`, t.from(columns), len(t)+1, set, states), t, more...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

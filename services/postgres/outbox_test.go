@@ -81,7 +81,12 @@ func TestLeaseGoesOver(t *testing.T) {
 	require.Equal(t, pusher.Accepted, delivery(t, s, keys[0]).State)
 	ended, err = s.Finish(t.Context(), other, []pusher.End{end})
 	require.NoError(t, err)
+	require.Equal(t, keys, ended, "the same end again: its answer may have been lost")
+	end.State = pusher.Failed
+	ended, err = s.Finish(t.Context(), other, []pusher.End{end})
+	require.NoError(t, err)
 	require.Empty(t, ended, "an end happens once")
+	require.Equal(t, pusher.Accepted, delivery(t, s, keys[0]).State)
 }
 
 // Many nodes claim at once: every delivery goes to exactly one of them.
@@ -121,6 +126,39 @@ func TestClaimsDoNotOverlap(t *testing.T) {
 	}
 }
 
+// A moment's next attempt goes before any bulk, however long that is due, and bulk keeps its share.
+func TestClaimsByRank(t *testing.T) {
+	s := postgrestest.New(t)
+	node, keys, _ := waiting(t, s, 120, time.Hour)
+	now, err := s.Now(t.Context())
+	require.NoError(t, err)
+	ranks := map[uuid.UUID]pusher.Rank{}
+	var waits []pusher.Wait
+	for i, k := range keys { // bulk is longest due, moments came last
+		ranks[k.ID] = pusher.RankBulk - pusher.Rank(i/40)
+		_, err := postgres.Pool(s).Exec(t.Context(), `UPDATE delivery SET notification = notification || jsonb_build_object('rank', $2::int) WHERE id = $1`,
+			k.ID, int(ranks[k.ID]))
+		require.NoError(t, err)
+		waits = append(waits, pusher.Wait{Key: k, NotBefore: now.Add(time.Duration(i-200) * time.Second)})
+	}
+	require.NoError(t, s.Postpone(t.Context(), node, waits))
+	var claims [][3]int
+	for {
+		claimed, err := s.Claim(t.Context(), node, time.Hour, 32)
+		require.NoError(t, err)
+		if len(claimed) == 0 {
+			break
+		}
+		var of [3]int
+		for _, d := range claimed {
+			require.Equal(t, ranks[d.ID], d.Notification.Rank)
+			of[ranks[d.ID]]++
+		}
+		claims = append(claims, of)
+	}
+	require.Equal(t, [][3]int{{28, 2, 2}, {12, 18, 2}, {0, 20, 12}, {0, 0, 24}}, claims)
+}
+
 func TestPostponeWaits(t *testing.T) {
 	s := postgrestest.New(t)
 	node, keys, _ := waiting(t, s, 2, time.Hour)
@@ -140,6 +178,36 @@ func TestPostponeWaits(t *testing.T) {
 	require.Equal(t, 1, later.Attempt)
 	require.Equal(t, uuid.Nil, later.LeaseNode)
 	require.WithinDuration(t, now.Add(time.Hour), later.NotBefore, time.Millisecond)
+}
+
+// An attempt that was counted and not made is taken back; what was begun once stays begun.
+func TestUnusedAttempts(t *testing.T) {
+	s := postgrestest.New(t)
+	node, keys, _ := waiting(t, s, 2, time.Hour)
+	_, err := s.Begin(t.Context(), node, time.Hour, keys[:1])
+	require.NoError(t, err)
+	wait := func(k pusher.Key) pusher.Wait { return pusher.Wait{Key: k, NotBefore: time.Now(), Unused: true} }
+	for range 2 {
+		require.NoError(t, s.Postpone(t.Context(), node, []pusher.Wait{wait(keys[0]), wait(keys[1])}))
+		require.Equal(t, 1, delivery(t, s, keys[0]).Attempt)
+		require.Equal(t, 1, delivery(t, s, keys[1]).Attempt)
+	}
+}
+
+// Nobody knows what the holder of a lease did that ran out; of what was given back everything is known.
+func TestClaimOfAnEndedLeaseIsUnsure(t *testing.T) {
+	s := postgrestest.New(t)
+	node, keys, _ := waiting(t, s, 2, time.Hour)
+	_, err := s.Begin(t.Context(), node, time.Microsecond, keys[:1])
+	require.NoError(t, err)
+	require.NoError(t, s.Postpone(t.Context(), node, []pusher.Wait{{Key: keys[1], NotBefore: time.Now().Add(-time.Second)}}))
+	claimed, err := s.Claim(t.Context(), uuid.New(), time.Minute, 10)
+	require.NoError(t, err)
+	require.Len(t, claimed, 2)
+	for _, d := range claimed {
+		require.Equal(t, d.ID == keys[0].ID, d.Unsure)
+		require.Equal(t, d.Unsure, delivery(t, s, keyOf(&d)).Unsure)
+	}
 }
 
 func TestCancelled(t *testing.T) {

@@ -109,6 +109,15 @@ func (s *Store) Inside(ctx context.Context, brandID, fenceID, after uuid.UUID, l
 	return pgx.CollectRows(rows, scanKey)
 }
 
+// Visited tells which of the fences have an open visit, each once.
+func (s *Store) Visited(ctx context.Context, brandID uuid.UUID, fences []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := s.pool.Query(ctx, `SELECT DISTINCT fence_id FROM open_visit WHERE brand_id = $1 AND fence_id = ANY($2)`, brandID, fences)
+	if err != nil {
+		return nil, fmt.Errorf("visited: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+}
+
 func scanKey(row pgx.CollectableRow) (k engine.PersonKey, err error) {
 	return k, row.Scan(&k.BrandID, &k.PersonID)
 }

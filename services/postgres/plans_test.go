@@ -67,6 +67,10 @@ func (v *served) calls() map[string]func(ctx context.Context) error {
 	return map[string]func(ctx context.Context) error{
 		"Load": func(ctx context.Context) error { _, err := s.Load(ctx, []engine.PersonKey{key}); return err },
 		"Due":  func(ctx context.Context) error { _, err := s.Due(ctx, now, 100); return err },
+		"Visited": func(ctx context.Context) error {
+			_, err := s.Visited(ctx, v.brand, []uuid.UUID{uuid.New(), uuid.New()})
+			return err
+		},
 		"Inside": func(ctx context.Context) error {
 			_, err := s.Inside(ctx, v.brand, uuid.New(), uuid.Nil, 100)
 			return err
@@ -128,8 +132,20 @@ func (v *served) calls() map[string]func(ctx context.Context) error {
 			return err
 		},
 		"PutAddress": func(ctx context.Context) error { return s.PutAddress(ctx, v.brand, v.device, address) },
+		"AddressHistory": func(ctx context.Context) error {
+			_, err := s.AddressHistory(ctx, v.brand, v.device, now.Add(-time.Hour), 10)
+			return err
+		},
+		"AddressCounts": func(ctx context.Context) error {
+			_, err := s.AddressCounts(ctx, v.brand, now.Add(-time.Hour))
+			return err
+		},
+		"RestoreAddresses": func(ctx context.Context) error {
+			_, err := s.RestoreAddresses(ctx, v.brand, audience.WrongDrops{From: now.Add(-time.Hour), Until: now, Code: "UNREGISTERED", Why: "test"})
+			return err
+		},
 		"SetAddressState": func(ctx context.Context) error {
-			_, err := s.SetAddressState(ctx, v.brand, v.device, address, "gone", time.Time{})
+			_, err := s.SetAddressState(ctx, v.brand, v.device, address, "gone", "UNREGISTERED", time.Time{})
 			return err
 		},
 		"PersonByExternalID": func(ctx context.Context) error { _, err := s.PersonByExternalID(ctx, v.brand, "x"); return absent(err) },
@@ -188,7 +204,7 @@ func (v *served) calls() map[string]func(ctx context.Context) error {
 		"Requests": func(ctx context.Context) error {
 			r := s.Requests()
 			_, _, err := r.Claim(ctx, v.brand, "s", uuid.NewString())
-			return one(err, r.Remember(ctx, v.brand, "s", "x", nil), r.Forget(ctx, v.brand, "s", "x"))
+			return one(err, r.Remember(ctx, v.brand, "s", "x", nil), r.Forget(ctx, v.brand, "s", "x", time.Now()))
 		},
 	}
 }
@@ -279,6 +295,8 @@ func fill(t *testing.T, s *postgres.Store, b uuid.UUID) {
 			CASE WHEN person_id::text < '8' THEN 'accepted' ELSE 'pending' END, 'fcm', '{}' FROM person`,
 		`INSERT INTO open_visit SELECT person_id, brand_id, gen_random_uuid(), gen_random_uuid(), now() FROM person`,
 		`INSERT INTO device SELECT brand_id, gen_random_uuid(), person_id, 1, 1, now(), false, 'd' || person_id, 'android', '1', 'ko', 'Asia/Seoul' FROM person`,
+		`INSERT INTO push_address_event SELECT brand_id, gen_random_uuid(), id, now() - random() * interval '80 days', now(), 'dropped', 'UNREGISTERED', 'fcm', 'token',
+			sha256(id::text::bytea) FROM device`,
 		`INSERT INTO push_address SELECT brand_id, 'fcm', 'token', sha256(id::text::bytea), 'v', id, false, '', 'live', now() FROM device`,
 		`INSERT INTO person_external SELECT brand_id, 'p' || person_id, person_id FROM person`,
 		`INSERT INTO store (brand_id, id, version, latitude, longitude, body, external_id) SELECT $1, gen_random_uuid(), i, 37, 127, '{}', 's' || i FROM generate_series(1, $2::int) i`,

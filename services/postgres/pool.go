@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/wantgo/wantgo/pusher"
@@ -32,6 +34,15 @@ type Options struct {
 	OnStatement func(sql string)
 	Log         *slog.Logger // nil: nothing is said
 }
+
+// What becomes of a statement whose caller's context ends. By itself pgx closes the connection: after every stall of the
+// database all callers that gave up would have cost one, and the new ones, each a process and a proof of the password
+// to the database, would come on top of what it has to catch up with. So the statement is given a moment to end by
+// itself, then the database is asked to cancel it, and only a database that does not do so loses the connection.
+const (
+	cancelAfter = 100 * time.Millisecond
+	closeAfter  = 2 * time.Second
+)
 
 // Store is every storage contract on one pool of connections.
 type Store struct {
@@ -116,6 +127,9 @@ func (s *Store) configure(config *pgxpool.Config) {
 	config.MaxConnLifetime = time.Hour
 	config.MaxConnLifetimeJitter = 10 * time.Minute
 	config.ConnConfig.ConnectTimeout = 10 * time.Second
+	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, CancelRequestDelay: cancelAfter, DeadlineDelay: closeAfter}
+	}
 	params := config.ConnConfig.RuntimeParams
 	if o.Pooled {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe

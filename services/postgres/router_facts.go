@@ -178,5 +178,29 @@ func routedRest(u unit, w *engine.PersonWrite) (unit, error) {
 		b.row(b.uuid(uuid.New()), "clock_timestamp()", b.text(w.Revoke))
 		u = b.appendTo(u, "")
 	}
-	return u, nil
+	return routedLetters(routedReceipts(u, w), w), nil
+}
+
+func routedReceipts(u unit, w *engine.PersonWrite) unit {
+	b := insertInto(w.Key.PersonID, w.Key.BrandID, "receipt", "notification_id, kind, at")
+	for i := range w.Receipts {
+		r := &w.Receipts[i]
+		b.row(b.uuid(r.NotificationID), b.text(r.Kind), b.time(r.At))
+	}
+	return b.appendTo(u, ` ON CONFLICT (person_id, brand_id, notification_id, kind) DO NOTHING`)
+}
+
+func routedLetters(u unit, w *engine.PersonWrite) unit {
+	b := insertInto(w.Key.PersonID, w.Key.BrandID, "webhook_letter",
+		"webhook_id, id, fact_id, at, seq, not_before, next_at, ordinal, attempt, awaits, event, state, external_id")
+	for i := range w.Letters {
+		l := &w.Letters[i]
+		notBefore, first := b.timeOrNull(l.NotBefore), `now()`
+		if l.Awaits {
+			first += ` + interval '1 second'`
+		}
+		b.row(b.uuid(l.WebhookID), b.uuid(l.ID), b.uuid(l.FactID), b.time(l.At), b.int8(w.Version+1), notBefore, `greatest(`+notBefore+`, `+first+`)`,
+			b.int4(l.Ordinal), `0`, b.bool(l.Awaits), b.text(string(l.Event)), `'pending'`, b.textOrNull(l.ExternalID))
+	}
+	return b.appendTo(u, "")
 }

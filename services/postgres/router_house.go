@@ -196,9 +196,18 @@ func (s *Store) removeOldRouted(ctx context.Context, now time.Time, report *engi
 	if _, err := s.pool.Exec(ctx, `DELETE FROM request WHERE claimed_at < now() - $1::bigint * interval '1 microsecond'`, requestsKept.Microseconds()); err != nil {
 		return err
 	}
+	if _, err := s.pool.Exec(ctx, `DELETE FROM push_address_event WHERE at < now() - $1::bigint * interval '1 microsecond'`, addressEventsKept.Microseconds()); err != nil {
+		return err
+	}
 	tag, err := s.pool.Exec(ctx, `DELETE FROM location_use WHERE used_until < $1`, monthsBefore(now.UTC(), usesKeptMonths))
 	report.UsesDropped += int(tag.RowsAffected())
 	if err != nil || s.house.isFolded("delivery", 0, now) {
+		return err
+	}
+	if _, err := s.pool.Exec(ctx, `DELETE FROM webhook_letter WHERE state = 'dead' AND next_at < $1`, now.Add(-deadLettersKept)); err != nil {
+		return err
+	}
+	if _, err := s.pool.Exec(ctx, `DELETE FROM webhook_letter WHERE webhook_id IN (SELECT w.id FROM webhook w WHERE w.deleted_at IS NOT NULL)`); err != nil {
 		return err
 	}
 	_, err = s.pool.Exec(ctx, `DELETE FROM delivery WHERE ended_at < $1 AND state <> 'pending'`, now.Add(-deliveriesKept))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,21 +22,15 @@ const renewLease = `lease_until = now() + $4::bigint * interval '1 microsecond',
 
 // claimRouted is [Store.Claim] on a distributed database.
 func (s *Store) claimRouted(ctx context.Context, node uuid.UUID, lease time.Duration, limit int) ([]pusher.Delivery, error) {
-	rows, err := s.pool.Query(ctx, `SELECT brand_id, person_id, id FROM delivery WHERE state = 'pending' AND next_at <= now() ORDER BY next_at LIMIT $1`, 4*limit)
+	due, err := s.dueRouted(ctx, limit)
 	if err != nil {
-		return nil, fmt.Errorf("claim: %w", err)
+		return nil, err
 	}
-	due, err := pgx.CollectRows(rows, scanDeliveryKey)
-	if err != nil {
-		return nil, fmt.Errorf("claim: %w", err)
-	}
-	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
-	due = due[:min(limit, len(due))]
 	units := make([]unit, len(due))
 	for i, k := range due {
 		b := aboutDelivery(k)
 		b.int8(lease.Microseconds())
-		b.sql.WriteString(`UPDATE delivery SET attempt = attempt + 1, lease_node = ` + b.uuid(node) + `, ` + renewLease +
+		b.sql.WriteString(`UPDATE delivery SET attempt = attempt + 1, unsure = unsure OR lease_node IS NOT NULL, lease_node = ` + b.uuid(node) + `, ` + renewLease +
 			` WHERE person_id = $1 AND brand_id = $2 AND id = $3 AND state = 'pending' AND next_at <= now() RETURNING id`)
 		units[i] = unit{b.end("")}
 	}
@@ -44,6 +39,27 @@ func (s *Store) claimRouted(ctx context.Context, node uuid.UUID, lease time.Dura
 		return nil, err
 	}
 	return s.deliveriesLeased(ctx, node, taken)
+}
+
+// dueRouted picks due deliveries as [dueSQL] does, rank by rank: a statement for each.
+func (s *Store) dueRouted(ctx context.Context, limit int) (due []pusher.Key, err error) {
+	var late [][]pusher.Key
+	for r := pusher.RankMoment; r <= pusher.RankBulk; r++ {
+		rows, err := s.pool.Query(ctx, `SELECT brand_id, person_id, id FROM delivery WHERE state = 'pending' AND `+rankOf+` = $2::smallint
+			AND next_at <= now() ORDER BY next_at LIMIT $1`, 4*limit, int16(r))
+		if err != nil {
+			return nil, fmt.Errorf("claim: %w", err)
+		}
+		of, err := pgx.CollectRows(rows, scanDeliveryKey)
+		if err != nil {
+			return nil, fmt.Errorf("claim: %w", err)
+		}
+		rand.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
+		share := min(len(of), limit/shareOf)
+		due, late = append(due, of[:share]...), append(late, of[share:])
+	}
+	due = slices.Concat(append([][]pusher.Key{due}, late...)...)
+	return due[:min(limit, len(due))], nil
 }
 
 // deliveriesLeased reads deliveries that a node has just taken.
@@ -109,7 +125,7 @@ func (s *Store) postponeRouted(ctx context.Context, node uuid.UUID, waits []push
 		b := aboutDelivery(w.Key)
 		at := b.time(w.NotBefore)
 		b.sql.WriteString(`UPDATE delivery SET lease_node = NULL, lease_until = NULL, not_before = ` + at + `, next_at = ` + at +
-			`, unsure = unsure OR ` + b.bool(w.Unsure) + `, code = ` + b.textOrNull(w.Code))
+			`, unsure = unsure OR ` + b.bool(w.Unsure) + `, attempt = greatest(attempt - ` + b.bool(w.Unused) + `::int, 1), code = ` + b.textOrNull(w.Code))
 		units[i] = ownPending(b, node)
 	}
 	_, err := s.changeRouted(ctx, "postpone", keys, units)
@@ -123,8 +139,9 @@ func (s *Store) finishRouted(ctx context.Context, node uuid.UUID, ends []pusher.
 		b := aboutDelivery(e.Key)
 		b.sql.WriteString(`UPDATE delivery SET state = ` + b.text(string(e.State)) + `, code = ` + b.textOrNull(e.Code) +
 			`, provider_id = ` + b.textOrNull(e.ProviderID) + `, surely_not = ` + b.bool(e.SurelyNotReceived) +
-			`, ended_at = now(), lease_node = NULL, lease_until = NULL`)
-		units[i] = ownPending(b, node)
+			`, ended_at = coalesce(ended_at, now()), lease_until = NULL WHERE person_id = $1 AND brand_id = $2 AND id = $3
+			AND state IN ('pending', ` + b.text(string(e.State)) + `) AND lease_node = ` + b.uuid(node))
+		units[i] = unit{b.end("")}
 	}
 	return s.changeRouted(ctx, "finish", keys, units)
 }

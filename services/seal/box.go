@@ -2,12 +2,12 @@ package seal
 
 import (
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Purpose says what a key is for. Boxes of different purposes never open each other.
@@ -51,8 +51,11 @@ type ring struct {
 }
 
 type keys struct {
-	box *xaes
-	mac []byte
+	box   *xaes
+	mac   []byte
+	macs  sync.Pool // of hash.Hash, ready for mac
+	drawn atomic.Pointer[drawn]
+	seen  [256]atomic.Pointer[half] // by their first byte
 }
 
 // New makes a Keeper that seals under current and opens what current and the previous roots sealed.
@@ -124,12 +127,11 @@ func (k *Keeper) Seal(p Purpose, plain []byte, bound ...[]byte) ([]byte, error) 
 	box := k.header(Overhead + len(plain))
 	box = box[:headerSize+nonceSize]
 	nonce := box[headerSize:]
-	_, _ = rand.Read(nonce)
-	gcm, err := keys.box.gcm(nonce)
+	gcm, err := keys.draw(nonce)
 	if err != nil {
 		return nil, err
 	}
-	return gcm.Seal(box, nonce[12:], plain, associated(box[:headerSize], bound)), nil
+	return gcm.Seal(box, nonce[halfSize:], plain, associated(box[:headerSize], bound)), nil
 }
 
 // Open gives back what Seal closed. ErrInvalid and ErrUnknownRoot tell why not.
@@ -142,14 +144,15 @@ func (k *Keeper) Open(p Purpose, box []byte, bound ...[]byte) ([]byte, error) {
 		return nil, ErrInvalid
 	}
 	nonce := box[headerSize : headerSize+nonceSize]
-	gcm, err := keys.box.gcm(nonce)
+	h, err := keys.half(nonce)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := gcm.Open(nil, nonce[12:], box[headerSize+nonceSize:], associated(box[:headerSize], bound))
+	plain, err := h.gcm.Open(nil, nonce[halfSize:], box[headerSize+nonceSize:], associated(box[:headerSize], bound))
 	if err != nil {
 		return nil, ErrInvalid
 	}
+	keys.keep(h)
 	return plain, nil
 }
 

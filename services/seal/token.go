@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (k *Keeper) Mint(t DeviceToken) (string, error) {
 	body = append(body, t.Device[:]...)
 	body = binary.BigEndian.AppendUint64(body, uint64(t.Serial))
 	body = binary.BigEndian.AppendUint64(body, uint64(t.Expires.Unix()))
-	return tokenPrefix + tokenText.EncodeToString(append(body, sign(keys.mac, body)...)), nil
+	return tokenPrefix + tokenText.EncodeToString(keys.sign(body, body)), nil
 }
 
 // Parse reads a device token. ErrInvalid and ErrUnknownRoot: no word of it may be believed. ErrExpired: it was
@@ -51,16 +52,17 @@ func (k *Keeper) Parse(token string, now time.Time) (DeviceToken, error) {
 	if !ok || len(text) != tokenText.EncodedLen(tokenSize) || strings.ContainsAny(text, "\r\n") {
 		return DeviceToken{}, ErrInvalid
 	}
-	raw, err := tokenText.DecodeString(text)
-	if err != nil || len(raw) != tokenSize {
+	var raw [tokenSize]byte
+	if n, err := tokenText.Decode(raw[:], []byte(text)); err != nil || n != tokenSize {
 		return DeviceToken{}, ErrInvalid
 	}
-	keys, err := k.find(deviceToken, raw)
+	keys, err := k.find(deviceToken, raw[:])
 	if err != nil {
 		return DeviceToken{}, err
 	}
 	body := raw[:tokenBody]
-	if !hmac.Equal(raw[tokenBody:], sign(keys.mac, body)) {
+	var mac [sha256.Size]byte
+	if !hmac.Equal(raw[tokenBody:], keys.sign(mac[:0], body)) {
 		return DeviceToken{}, ErrInvalid
 	}
 	ids := body[headerSize:]
@@ -76,8 +78,15 @@ func (k *Keeper) Parse(token string, now time.Time) (DeviceToken, error) {
 	return t, nil
 }
 
-func sign(key, body []byte) []byte {
-	mac := hmac.New(sha256.New, key)
+// sign appends the signature of a body.
+func (k *keys) sign(to, body []byte) []byte {
+	mac, ok := k.macs.Get().(hash.Hash)
+	if !ok {
+		mac = hmac.New(sha256.New, k.mac)
+	}
 	mac.Write(body)
-	return mac.Sum(nil)
+	to = mac.Sum(to)
+	mac.Reset()
+	k.macs.Put(mac)
+	return to
 }

@@ -8,6 +8,7 @@ import (
 
 const (
 	nonceSize = 24
+	halfSize  = nonceSize / 2
 	tagSize   = 16
 )
 
@@ -42,7 +43,7 @@ func (x *xaes) gcm(nonce []byte) (cipher.AEAD, error) {
 	for half := range 2 {
 		m := key[half*aes.BlockSize : (half+1)*aes.BlockSize]
 		m[1], m[2] = byte(half+1), 'X'
-		copy(m[4:], nonce[:12])
+		copy(m[4:], nonce[:halfSize])
 		for i := range m {
 			m[i] ^= x.k1[i]
 		}

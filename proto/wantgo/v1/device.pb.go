@@ -563,13 +563,15 @@ func (x *PushAddress) GetPermission() PushAddress_Permission {
 	return PushAddress_PERMISSION_UNSPECIFIED
 }
 
-// What happened on the phone to a notification or a coupon.
+// What happened on the phone to a notification. The first receipt of a kind counts, on whichever device; OPENED and
+// DISMISSED say that it was shown, too. Of coupons nothing is kept.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Subject:
 	//
 	//	*Receipt_NotificationId
 	//	*Receipt_CouponId
+	//	*Receipt_DeliveryId
 	Subject isReceipt_Subject `protobuf_oneof:"subject"`
 	Kind    Receipt_Kind      `protobuf:"varint,3,opt,name=kind,proto3,enum=wantgo.v1.Receipt_Kind" json:"kind,omitempty"`
 	// By the phone's clock.
@@ -633,6 +635,15 @@ func (x *Receipt) GetCouponId() string {
 	return ""
 }
 
+func (x *Receipt) GetDeliveryId() string {
+	if x != nil {
+		if x, ok := x.Subject.(*Receipt_DeliveryId); ok {
+			return x.DeliveryId
+		}
+	}
+	return ""
+}
+
 func (x *Receipt) GetKind() Receipt_Kind {
 	if x != nil {
 		return x.Kind
@@ -659,9 +670,16 @@ type Receipt_CouponId struct {
 	CouponId string `protobuf:"bytes,2,opt,name=coupon_id,json=couponId,proto3,oneof"`
 }
 
+type Receipt_DeliveryId struct {
+	// The `wantgo_delivery` of a push; it stands for its notification.
+	DeliveryId string `protobuf:"bytes,5,opt,name=delivery_id,json=deliveryId,proto3,oneof"`
+}
+
 func (*Receipt_NotificationId) isReceipt_Subject() {}
 
 func (*Receipt_CouponId) isReceipt_Subject() {}
+
+func (*Receipt_DeliveryId) isReceipt_Subject() {}
 
 // The record that a position was used, and for what; it holds no place. One covers a person, a purpose and at most
 // 15 minutes.
@@ -885,10 +903,12 @@ const file_wantgo_v1_device_proto_rawDesc = "" +
 	"\n" +
 	"\x06DENIED\x10\x02\x12\x0f\n" +
 	"\vPROVISIONAL\x10\x03\x12\r\n" +
-	"\tNOT_ASKED\x10\x04\"\xbf\x02\n" +
+	"\tNOT_ASKED\x10\x04\"\xec\x02\n" +
 	"\aReceipt\x123\n" +
 	"\x0fnotification_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x0enotificationId\x12'\n" +
-	"\tcoupon_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\bcouponId\x127\n" +
+	"\tcoupon_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\bcouponId\x12+\n" +
+	"\vdelivery_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\n" +
+	"deliveryId\x127\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x17.wantgo.v1.Receipt.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12G\n" +
 	"\roccurred_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\foccurredTime\"B\n" +
@@ -972,6 +992,7 @@ func file_wantgo_v1_device_proto_init() {
 	file_wantgo_v1_device_proto_msgTypes[2].OneofWrappers = []any{
 		(*Receipt_NotificationId)(nil),
 		(*Receipt_CouponId)(nil),
+		(*Receipt_DeliveryId)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

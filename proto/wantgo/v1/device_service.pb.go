@@ -1389,7 +1389,8 @@ func (x *RecordReceiptsRequest) GetSentTime() *timestamppb.Timestamp {
 
 type RecordReceiptsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many were taken, known ones included; receipts of unknown notifications or coupons are not.
+	// How many were taken, known ones included; receipts of notifications that are unknown or somebody else's are not, nor
+	// are those of coupons.
 	Recorded      int32                  `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
 	ServerTime    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1701,7 +1702,7 @@ const file_wantgo_v1_device_service_proto_rawDesc = "" +
 	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x7f\n" +
 	"\x18ListLocationUsesResponse\x12;\n" +
 	"\rlocation_uses\x18\x01 \x03(\v2\x16.wantgo.v1.LocationUseR\flocationUses\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xb6\t\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xc6\t\n" +
 	"\rDeviceService\x12n\n" +
 	"\x0eRegisterDevice\x12 .wantgo.v1.RegisterDeviceRequest\x1a!.wantgo.v1.RegisterDeviceResponse\"\x17\xa2\xbb\x18\x13\n" +
 	"\x02\x01\x03\x12\rpersons:write\x12j\n" +
@@ -1722,9 +1723,9 @@ const file_wantgo_v1_device_service_proto_rawDesc = "" +
 	"\x0eResumeLocation\x12 .wantgo.v1.ResumeLocationRequest\x1a!.wantgo.v1.ResumeLocationResponse\"\a\xa2\xbb\x18\x03\n" +
 	"\x01\x02\x12L\n" +
 	"\bDeleteMe\x12\x1a.wantgo.v1.DeleteMeRequest\x1a\x1b.wantgo.v1.DeleteMeResponse\"\a\xa2\xbb\x18\x03\n" +
-	"\x01\x02\x12^\n" +
-	"\x0eRecordReceipts\x12 .wantgo.v1.RecordReceiptsRequest\x1a!.wantgo.v1.RecordReceiptsResponse\"\a\xa2\xbb\x18\x03\n" +
-	"\x01\x02\x12d\n" +
+	"\x01\x02\x12n\n" +
+	"\x0eRecordReceipts\x12 .wantgo.v1.RecordReceiptsRequest\x1a!.wantgo.v1.RecordReceiptsResponse\"\x17\xa2\xbb\x18\x13\n" +
+	"\x02\x02\x03\x12\rpersons:write\x12d\n" +
 	"\x10ListLocationUses\x12\".wantgo.v1.ListLocationUsesRequest\x1a#.wantgo.v1.ListLocationUsesResponse\"\a\xa2\xbb\x18\x03\n" +
 	"\x01\x02B3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
 

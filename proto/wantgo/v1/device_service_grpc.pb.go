@@ -58,7 +58,8 @@ type DeviceServiceClient interface {
 	ResumeLocation(ctx context.Context, in *ResumeLocationRequest, opts ...grpc.CallOption) (*ResumeLocationResponse, error)
 	// Erases the person with all devices. The device token is void afterwards.
 	DeleteMe(ctx context.Context, in *DeleteMeRequest, opts ...grpc.CallOption) (*DeleteMeResponse, error)
-	// What was shown, opened and dismissed.
+	// What was shown, opened and dismissed. A phone tells of its own person's notifications, a server (of an app without
+	// our SDK) of any of the brand's. Known ones change nothing.
 	RecordReceipts(ctx context.Context, in *RecordReceiptsRequest, opts ...grpc.CallOption) (*RecordReceiptsResponse, error)
 	// The person's own location-use records, the latest first.
 	ListLocationUses(ctx context.Context, in *ListLocationUsesRequest, opts ...grpc.CallOption) (*ListLocationUsesResponse, error)
@@ -217,7 +218,8 @@ type DeviceServiceServer interface {
 	ResumeLocation(context.Context, *ResumeLocationRequest) (*ResumeLocationResponse, error)
 	// Erases the person with all devices. The device token is void afterwards.
 	DeleteMe(context.Context, *DeleteMeRequest) (*DeleteMeResponse, error)
-	// What was shown, opened and dismissed.
+	// What was shown, opened and dismissed. A phone tells of its own person's notifications, a server (of an app without
+	// our SDK) of any of the brand's. Known ones change nothing.
 	RecordReceipts(context.Context, *RecordReceiptsRequest) (*RecordReceiptsResponse, error)
 	// The person's own location-use records, the latest first.
 	ListLocationUses(context.Context, *ListLocationUsesRequest) (*ListLocationUsesResponse, error)

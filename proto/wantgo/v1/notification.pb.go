@@ -152,7 +152,9 @@ type Notification struct {
 	// Absent: not told.
 	ShownTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=shown_time,json=shownTime,proto3" json:"shown_time,omitempty"`
 	// Absent: not told.
-	OpenedTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=opened_time,json=openedTime,proto3" json:"opened_time,omitempty"`
+	OpenedTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=opened_time,json=openedTime,proto3" json:"opened_time,omitempty"`
+	// Absent: not told.
+	DismissedTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=dismissed_time,json=dismissedTime,proto3" json:"dismissed_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -239,6 +241,13 @@ func (x *Notification) GetShownTime() *timestamppb.Timestamp {
 func (x *Notification) GetOpenedTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.OpenedTime
+	}
+	return nil
+}
+
+func (x *Notification) GetDismissedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DismissedTime
 	}
 	return nil
 }
@@ -354,7 +363,7 @@ var File_wantgo_v1_notification_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_notification_proto_rawDesc = "" +
 	"\n" +
-	"\x1cwantgo/v1/notification.proto\x12\twantgo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/device.proto\x1a\x16wantgo/v1/reason.proto\"\xdd\x03\n" +
+	"\x1cwantgo/v1/notification.proto\x12\twantgo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/device.proto\x1a\x16wantgo/v1/reason.proto\"\xa0\x04\n" +
 	"\fNotification\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x129\n" +
 	"\achannel\x18\x02 \x01(\x0e2\x1f.wantgo.v1.Notification.ChannelR\achannel\x12=\n" +
@@ -367,7 +376,8 @@ const file_wantgo_v1_notification_proto_rawDesc = "" +
 	"\n" +
 	"shown_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tshownTime\x12;\n" +
 	"\vopened_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"openedTime\"8\n" +
+	"openedTime\x12A\n" +
+	"\x0edismissed_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\rdismissedTime\"8\n" +
 	"\aChannel\x12\x17\n" +
 	"\x13CHANNEL_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04PUSH\x10\x01\x12\n" +
@@ -424,15 +434,16 @@ var file_wantgo_v1_notification_proto_depIdxs = []int32{
 	3,  // 3: wantgo.v1.Notification.deliveries:type_name -> wantgo.v1.Delivery
 	4,  // 4: wantgo.v1.Notification.shown_time:type_name -> google.protobuf.Timestamp
 	4,  // 5: wantgo.v1.Notification.opened_time:type_name -> google.protobuf.Timestamp
-	5,  // 6: wantgo.v1.Delivery.provider:type_name -> wantgo.v1.PushAddress.Provider
-	1,  // 7: wantgo.v1.Delivery.state:type_name -> wantgo.v1.Delivery.State
-	6,  // 8: wantgo.v1.Delivery.reason:type_name -> wantgo.v1.DecisionReason.Code
-	4,  // 9: wantgo.v1.Delivery.update_time:type_name -> google.protobuf.Timestamp
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 6: wantgo.v1.Notification.dismissed_time:type_name -> google.protobuf.Timestamp
+	5,  // 7: wantgo.v1.Delivery.provider:type_name -> wantgo.v1.PushAddress.Provider
+	1,  // 8: wantgo.v1.Delivery.state:type_name -> wantgo.v1.Delivery.State
+	6,  // 9: wantgo.v1.Delivery.reason:type_name -> wantgo.v1.DecisionReason.Code
+	4,  // 10: wantgo.v1.Delivery.update_time:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_notification_proto_init() }

@@ -81,6 +81,8 @@ const (
 	ErrorReason_ETAG_MISMATCH ErrorReason_Code = 50
 	// [FAILED_PRECONDITION] Something else still needs it. {campaign_id: "0190..."}
 	ErrorReason_IN_USE ErrorReason_Code = 51
+	// [NOT_FOUND] {webhook_id: "0190..."}
+	ErrorReason_WEBHOOK_NOT_FOUND ErrorReason_Code = 52
 	// [INVALID_ARGUMENT] The shape cannot be a fence. {cause: "no area", feature: "0"}
 	ErrorReason_SHAPE_INVALID ErrorReason_Code = 60
 	// [INVALID_ARGUMENT] Unknown IANA time zone. {time_zone: "Asia/Seul"}
@@ -137,6 +139,8 @@ const (
 	ErrorReason_CREDENTIAL_INVALID ErrorReason_Code = 140
 	// [INVALID_ARGUMENT] A push address that its provider cannot have given. {provider: "APNS"}
 	ErrorReason_PUSH_ADDRESS_INVALID ErrorReason_Code = 141
+	// [INVALID_ARGUMENT] Not an endpoint that may be told this. {field: "webhook.url", cause: "must be https"}
+	ErrorReason_WEBHOOK_INVALID ErrorReason_Code = 142
 	// [RESOURCE_EXHAUSTED] This device or key calls too often; RetryInfo says when. {limit: "device"}
 	ErrorReason_RATE_LIMITED ErrorReason_Code = 160
 	// [RESOURCE_EXHAUSTED] The server is full; RetryInfo says when. {}
@@ -179,6 +183,7 @@ var (
 		49:  "EXTERNAL_ID_TAKEN",
 		50:  "ETAG_MISMATCH",
 		51:  "IN_USE",
+		52:  "WEBHOOK_NOT_FOUND",
 		60:  "SHAPE_INVALID",
 		61:  "TIME_ZONE_UNKNOWN",
 		62:  "LOCALE_INVALID",
@@ -207,6 +212,7 @@ var (
 		125: "PERSON_MOVING",
 		140: "CREDENTIAL_INVALID",
 		141: "PUSH_ADDRESS_INVALID",
+		142: "WEBHOOK_INVALID",
 		160: "RATE_LIMITED",
 		161: "OVERLOADED",
 		162: "NOT_READY",
@@ -242,6 +248,7 @@ var (
 		"EXTERNAL_ID_TAKEN":      49,
 		"ETAG_MISMATCH":          50,
 		"IN_USE":                 51,
+		"WEBHOOK_NOT_FOUND":      52,
 		"SHAPE_INVALID":          60,
 		"TIME_ZONE_UNKNOWN":      61,
 		"LOCALE_INVALID":         62,
@@ -270,6 +277,7 @@ var (
 		"PERSON_MOVING":          125,
 		"CREDENTIAL_INVALID":     140,
 		"PUSH_ADDRESS_INVALID":   141,
+		"WEBHOOK_INVALID":        142,
 		"RATE_LIMITED":           160,
 		"OVERLOADED":             161,
 		"NOT_READY":              162,
@@ -809,9 +817,9 @@ var File_wantgo_v1_reason_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x16wantgo/v1/reason.proto\x12\twantgo.v1\"\xc5\n" +
+	"\x16wantgo/v1/reason.proto\x12\twantgo.v1\"\xf2\n" +
 	"\n" +
-	"\vErrorReason\"\xb5\n" +
+	"\vErrorReason\"\xe2\n" +
 	"\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x11\n" +
@@ -844,7 +852,8 @@ const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\x11EXTERNAL_ID_TAKEN\x101\x12\x11\n" +
 	"\rETAG_MISMATCH\x102\x12\n" +
 	"\n" +
-	"\x06IN_USE\x103\x12\x11\n" +
+	"\x06IN_USE\x103\x12\x15\n" +
+	"\x11WEBHOOK_NOT_FOUND\x104\x12\x11\n" +
 	"\rSHAPE_INVALID\x10<\x12\x15\n" +
 	"\x11TIME_ZONE_UNKNOWN\x10=\x12\x12\n" +
 	"\x0eLOCALE_INVALID\x10>\x12\x16\n" +
@@ -872,7 +881,8 @@ const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\x0ePERSON_ERASING\x10|\x12\x11\n" +
 	"\rPERSON_MOVING\x10}\x12\x17\n" +
 	"\x12CREDENTIAL_INVALID\x10\x8c\x01\x12\x19\n" +
-	"\x14PUSH_ADDRESS_INVALID\x10\x8d\x01\x12\x11\n" +
+	"\x14PUSH_ADDRESS_INVALID\x10\x8d\x01\x12\x14\n" +
+	"\x0fWEBHOOK_INVALID\x10\x8e\x01\x12\x11\n" +
 	"\fRATE_LIMITED\x10\xa0\x01\x12\x0f\n" +
 	"\n" +
 	"OVERLOADED\x10\xa1\x01\x12\x0e\n" +

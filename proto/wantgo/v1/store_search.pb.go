@@ -93,8 +93,8 @@ type FoundStore struct {
 	OpenState      FoundStore_OpenState `protobuf:"varint,8,opt,name=open_state,json=openState,proto3,enum=wantgo.v1.FoundStore_OpenState" json:"open_state,omitempty"`
 	// When the store next opens (if it is not open) or closes (if it is). Absent: not known, or never.
 	NextChangeTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=next_change_time,json=nextChangeTime,proto3" json:"next_change_time,omitempty"`
-	// A live campaign with an offer concerns this store at the time the search is about. Whether a given person gets the
-	// offer is decided when they come.
+	// A live campaign with an offer concerns this store at the time the search is about; whose offers count says
+	// offers_for. Whether a given person gets the offer is decided when they come.
 	HasOffer bool `protobuf:"varint,10,opt,name=has_offer,json=hasOffer,proto3" json:"has_offer,omitempty"`
 	// All of the store; only with the view FULL.
 	Store         *Store `protobuf:"bytes,11,opt,name=store,proto3" json:"store,omitempty"`

@@ -75,6 +75,139 @@ func (SearchStoresRequest_View) EnumDescriptor() ([]byte, []int) {
 	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{6, 0}
 }
 
+// Whose offers with_offer and has_offer were about.
+type SearchStoresResponse_OffersFor int32
+
+const (
+	// The search was not with_offer: has_offer is about anyone's, and no device token was read.
+	SearchStoresResponse_OFFERS_FOR_UNSPECIFIED SearchStoresResponse_OffersFor = 0
+	// Those that the person of the device token could still win.
+	SearchStoresResponse_PERSON SearchStoresResponse_OffersFor = 1
+	// Those of the brand's live campaigns, whoever comes.
+	SearchStoresResponse_ANYONE SearchStoresResponse_OffersFor = 2
+)
+
+// Enum value maps for SearchStoresResponse_OffersFor.
+var (
+	SearchStoresResponse_OffersFor_name = map[int32]string{
+		0: "OFFERS_FOR_UNSPECIFIED",
+		1: "PERSON",
+		2: "ANYONE",
+	}
+	SearchStoresResponse_OffersFor_value = map[string]int32{
+		"OFFERS_FOR_UNSPECIFIED": 0,
+		"PERSON":                 1,
+		"ANYONE":                 2,
+	}
+)
+
+func (x SearchStoresResponse_OffersFor) Enum() *SearchStoresResponse_OffersFor {
+	p := new(SearchStoresResponse_OffersFor)
+	*p = x
+	return p
+}
+
+func (x SearchStoresResponse_OffersFor) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SearchStoresResponse_OffersFor) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_store_service_proto_enumTypes[1].Descriptor()
+}
+
+func (SearchStoresResponse_OffersFor) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_store_service_proto_enumTypes[1]
+}
+
+func (x SearchStoresResponse_OffersFor) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SearchStoresResponse_OffersFor.Descriptor instead.
+func (SearchStoresResponse_OffersFor) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{7, 0}
+}
+
+// Why a search with a device token was answered for ANYONE.
+type SearchStoresResponse_Refusal int32
+
+const (
+	// There was no device token, or nothing refused it.
+	SearchStoresResponse_REFUSAL_UNSPECIFIED SearchStoresResponse_Refusal = 0
+	// It is none of ours, or not of the app key's brand.
+	SearchStoresResponse_DEVICE_TOKEN_INVALID SearchStoresResponse_Refusal = 3
+	// It has run out: refresh it.
+	SearchStoresResponse_DEVICE_TOKEN_EXPIRED SearchStoresResponse_Refusal = 4
+	// The device is not registered any more.
+	SearchStoresResponse_DEVICE_UNKNOWN SearchStoresResponse_Refusal = 5
+	// The person could not be read, or the use of their location not be put on record, just now.
+	SearchStoresResponse_TRY_AGAIN SearchStoresResponse_Refusal = 6
+	// As of pings (PingRefusal).
+	SearchStoresResponse_FILING_MISSING         SearchStoresResponse_Refusal = 10
+	SearchStoresResponse_AGE_UNKNOWN            SearchStoresResponse_Refusal = 20
+	SearchStoresResponse_GUARDIAN_MISSING       SearchStoresResponse_Refusal = 21
+	SearchStoresResponse_LOCATION_PAUSED        SearchStoresResponse_Refusal = 30
+	SearchStoresResponse_LOCATION_NOT_CONSENTED SearchStoresResponse_Refusal = 40
+	SearchStoresResponse_SENSITIVE_PLACE        SearchStoresResponse_Refusal = 60
+)
+
+// Enum value maps for SearchStoresResponse_Refusal.
+var (
+	SearchStoresResponse_Refusal_name = map[int32]string{
+		0:  "REFUSAL_UNSPECIFIED",
+		3:  "DEVICE_TOKEN_INVALID",
+		4:  "DEVICE_TOKEN_EXPIRED",
+		5:  "DEVICE_UNKNOWN",
+		6:  "TRY_AGAIN",
+		10: "FILING_MISSING",
+		20: "AGE_UNKNOWN",
+		21: "GUARDIAN_MISSING",
+		30: "LOCATION_PAUSED",
+		40: "LOCATION_NOT_CONSENTED",
+		60: "SENSITIVE_PLACE",
+	}
+	SearchStoresResponse_Refusal_value = map[string]int32{
+		"REFUSAL_UNSPECIFIED":    0,
+		"DEVICE_TOKEN_INVALID":   3,
+		"DEVICE_TOKEN_EXPIRED":   4,
+		"DEVICE_UNKNOWN":         5,
+		"TRY_AGAIN":              6,
+		"FILING_MISSING":         10,
+		"AGE_UNKNOWN":            20,
+		"GUARDIAN_MISSING":       21,
+		"LOCATION_PAUSED":        30,
+		"LOCATION_NOT_CONSENTED": 40,
+		"SENSITIVE_PLACE":        60,
+	}
+)
+
+func (x SearchStoresResponse_Refusal) Enum() *SearchStoresResponse_Refusal {
+	p := new(SearchStoresResponse_Refusal)
+	*p = x
+	return p
+}
+
+func (x SearchStoresResponse_Refusal) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SearchStoresResponse_Refusal) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_store_service_proto_enumTypes[2].Descriptor()
+}
+
+func (SearchStoresResponse_Refusal) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_store_service_proto_enumTypes[2]
+}
+
+func (x SearchStoresResponse_Refusal) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SearchStoresResponse_Refusal.Descriptor instead.
+func (SearchStoresResponse_Refusal) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_store_service_proto_rawDescGZIP(), []int{7, 1}
+}
+
 type ImportStoresRequest_Format int32
 
 const (
@@ -112,11 +245,11 @@ func (x ImportStoresRequest_Format) String() string {
 }
 
 func (ImportStoresRequest_Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_wantgo_v1_store_service_proto_enumTypes[1].Descriptor()
+	return file_wantgo_v1_store_service_proto_enumTypes[3].Descriptor()
 }
 
 func (ImportStoresRequest_Format) Type() protoreflect.EnumType {
-	return &file_wantgo_v1_store_service_proto_enumTypes[1]
+	return &file_wantgo_v1_store_service_proto_enumTypes[3]
 }
 
 func (x ImportStoresRequest_Format) Number() protoreflect.EnumNumber {
@@ -162,11 +295,11 @@ func (x ImportStoresRequest_Encoding) String() string {
 }
 
 func (ImportStoresRequest_Encoding) Descriptor() protoreflect.EnumDescriptor {
-	return file_wantgo_v1_store_service_proto_enumTypes[2].Descriptor()
+	return file_wantgo_v1_store_service_proto_enumTypes[4].Descriptor()
 }
 
 func (ImportStoresRequest_Encoding) Type() protoreflect.EnumType {
-	return &file_wantgo_v1_store_service_proto_enumTypes[2]
+	return &file_wantgo_v1_store_service_proto_enumTypes[4]
 }
 
 func (x ImportStoresRequest_Encoding) Number() protoreflect.EnumNumber {
@@ -550,7 +683,10 @@ type SearchStoresRequest struct {
 	//	*SearchStoresRequest_OpenAtTime
 	//	*SearchStoresRequest_OpenAtLocalTime
 	Open isSearchStoresRequest_Open `protobuf_oneof:"open"`
-	// Only stores that a live campaign with an offer concerns at that time.
+	// Only stores that a live campaign with an offer concerns at that time. With a device token beside the app key: only
+	// those with an offer that its person could still win there, were they to come at that time with the app open. The
+	// limits of offer and campaign, caps, minimum gap, the consent to advertise and a stock that is known to be empty are
+	// asked as they are when a coupon is given; what may happen until then is not foreseen, and nothing is reserved.
 	WithOffer bool `protobuf:"varint,10,opt,name=with_offer,json=withOffer,proto3" json:"with_offer,omitempty"`
 	// 0: 10. More than 100 count as 100.
 	PageSize int32 `protobuf:"varint,11,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -733,7 +869,9 @@ type SearchStoresResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Stores []*FoundStore          `protobuf:"bytes,1,rep,name=stores,proto3" json:"stores,omitempty"`
 	// Empty: no more.
-	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	NextPageToken string                         `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	OffersFor     SearchStoresResponse_OffersFor `protobuf:"varint,3,opt,name=offers_for,json=offersFor,proto3,enum=wantgo.v1.SearchStoresResponse_OffersFor" json:"offers_for,omitempty"`
+	Refusal       SearchStoresResponse_Refusal   `protobuf:"varint,4,opt,name=refusal,proto3,enum=wantgo.v1.SearchStoresResponse_Refusal" json:"refusal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -780,6 +918,20 @@ func (x *SearchStoresResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *SearchStoresResponse) GetOffersFor() SearchStoresResponse_OffersFor {
+	if x != nil {
+		return x.OffersFor
+	}
+	return SearchStoresResponse_OFFERS_FOR_UNSPECIFIED
+}
+
+func (x *SearchStoresResponse) GetRefusal() SearchStoresResponse_Refusal {
+	if x != nil {
+		return x.Refusal
+	}
+	return SearchStoresResponse_REFUSAL_UNSPECIFIED
 }
 
 type UpdateStoreRequest struct {
@@ -1260,10 +1412,32 @@ const file_wantgo_v1_store_service_proto_rawDesc = "" +
 	"\x04openB\v\n" +
 	"\t_latitudeB\f\n" +
 	"\n" +
-	"_longitude\"m\n" +
+	"_longitude\"\xb8\x04\n" +
 	"\x14SearchStoresResponse\x12-\n" +
 	"\x06stores\x18\x01 \x03(\v2\x15.wantgo.v1.FoundStoreR\x06stores\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf4\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12H\n" +
+	"\n" +
+	"offers_for\x18\x03 \x01(\x0e2).wantgo.v1.SearchStoresResponse.OffersForR\toffersFor\x12A\n" +
+	"\arefusal\x18\x04 \x01(\x0e2'.wantgo.v1.SearchStoresResponse.RefusalR\arefusal\"?\n" +
+	"\tOffersFor\x12\x1a\n" +
+	"\x16OFFERS_FOR_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06PERSON\x10\x01\x12\n" +
+	"\n" +
+	"\x06ANYONE\x10\x02\"\xfa\x01\n" +
+	"\aRefusal\x12\x17\n" +
+	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14DEVICE_TOKEN_INVALID\x10\x03\x12\x18\n" +
+	"\x14DEVICE_TOKEN_EXPIRED\x10\x04\x12\x12\n" +
+	"\x0eDEVICE_UNKNOWN\x10\x05\x12\r\n" +
+	"\tTRY_AGAIN\x10\x06\x12\x12\n" +
+	"\x0eFILING_MISSING\x10\n" +
+	"\x12\x0f\n" +
+	"\vAGE_UNKNOWN\x10\x14\x12\x14\n" +
+	"\x10GUARDIAN_MISSING\x10\x15\x12\x13\n" +
+	"\x0fLOCATION_PAUSED\x10\x1e\x12\x1a\n" +
+	"\x16LOCATION_NOT_CONSENTED\x10(\x12\x13\n" +
+	"\x0fSENSITIVE_PLACE\x10<\"\xf4\x01\n" +
 	"\x12UpdateStoreRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12.\n" +
@@ -1335,65 +1509,69 @@ func file_wantgo_v1_store_service_proto_rawDescGZIP() []byte {
 	return file_wantgo_v1_store_service_proto_rawDescData
 }
 
-var file_wantgo_v1_store_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_wantgo_v1_store_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_wantgo_v1_store_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_wantgo_v1_store_service_proto_goTypes = []any{
-	(SearchStoresRequest_View)(0),     // 0: wantgo.v1.SearchStoresRequest.View
-	(ImportStoresRequest_Format)(0),   // 1: wantgo.v1.ImportStoresRequest.Format
-	(ImportStoresRequest_Encoding)(0), // 2: wantgo.v1.ImportStoresRequest.Encoding
-	(*CreateStoreRequest)(nil),        // 3: wantgo.v1.CreateStoreRequest
-	(*CreateStoreResponse)(nil),       // 4: wantgo.v1.CreateStoreResponse
-	(*GetStoreRequest)(nil),           // 5: wantgo.v1.GetStoreRequest
-	(*GetStoreResponse)(nil),          // 6: wantgo.v1.GetStoreResponse
-	(*ListStoresRequest)(nil),         // 7: wantgo.v1.ListStoresRequest
-	(*ListStoresResponse)(nil),        // 8: wantgo.v1.ListStoresResponse
-	(*SearchStoresRequest)(nil),       // 9: wantgo.v1.SearchStoresRequest
-	(*SearchStoresResponse)(nil),      // 10: wantgo.v1.SearchStoresResponse
-	(*UpdateStoreRequest)(nil),        // 11: wantgo.v1.UpdateStoreRequest
-	(*UpdateStoreResponse)(nil),       // 12: wantgo.v1.UpdateStoreResponse
-	(*DeleteStoreRequest)(nil),        // 13: wantgo.v1.DeleteStoreRequest
-	(*DeleteStoreResponse)(nil),       // 14: wantgo.v1.DeleteStoreResponse
-	(*ImportStoresRequest)(nil),       // 15: wantgo.v1.ImportStoresRequest
-	(*ImportStoresResponse)(nil),      // 16: wantgo.v1.ImportStoresResponse
-	(*Store)(nil),                     // 17: wantgo.v1.Store
-	(*timestamppb.Timestamp)(nil),     // 18: google.protobuf.Timestamp
-	(*FoundStore)(nil),                // 19: wantgo.v1.FoundStore
-	(*fieldmaskpb.FieldMask)(nil),     // 20: google.protobuf.FieldMask
-	(*ImportReport)(nil),              // 21: wantgo.v1.ImportReport
+	(SearchStoresRequest_View)(0),       // 0: wantgo.v1.SearchStoresRequest.View
+	(SearchStoresResponse_OffersFor)(0), // 1: wantgo.v1.SearchStoresResponse.OffersFor
+	(SearchStoresResponse_Refusal)(0),   // 2: wantgo.v1.SearchStoresResponse.Refusal
+	(ImportStoresRequest_Format)(0),     // 3: wantgo.v1.ImportStoresRequest.Format
+	(ImportStoresRequest_Encoding)(0),   // 4: wantgo.v1.ImportStoresRequest.Encoding
+	(*CreateStoreRequest)(nil),          // 5: wantgo.v1.CreateStoreRequest
+	(*CreateStoreResponse)(nil),         // 6: wantgo.v1.CreateStoreResponse
+	(*GetStoreRequest)(nil),             // 7: wantgo.v1.GetStoreRequest
+	(*GetStoreResponse)(nil),            // 8: wantgo.v1.GetStoreResponse
+	(*ListStoresRequest)(nil),           // 9: wantgo.v1.ListStoresRequest
+	(*ListStoresResponse)(nil),          // 10: wantgo.v1.ListStoresResponse
+	(*SearchStoresRequest)(nil),         // 11: wantgo.v1.SearchStoresRequest
+	(*SearchStoresResponse)(nil),        // 12: wantgo.v1.SearchStoresResponse
+	(*UpdateStoreRequest)(nil),          // 13: wantgo.v1.UpdateStoreRequest
+	(*UpdateStoreResponse)(nil),         // 14: wantgo.v1.UpdateStoreResponse
+	(*DeleteStoreRequest)(nil),          // 15: wantgo.v1.DeleteStoreRequest
+	(*DeleteStoreResponse)(nil),         // 16: wantgo.v1.DeleteStoreResponse
+	(*ImportStoresRequest)(nil),         // 17: wantgo.v1.ImportStoresRequest
+	(*ImportStoresResponse)(nil),        // 18: wantgo.v1.ImportStoresResponse
+	(*Store)(nil),                       // 19: wantgo.v1.Store
+	(*timestamppb.Timestamp)(nil),       // 20: google.protobuf.Timestamp
+	(*FoundStore)(nil),                  // 21: wantgo.v1.FoundStore
+	(*fieldmaskpb.FieldMask)(nil),       // 22: google.protobuf.FieldMask
+	(*ImportReport)(nil),                // 23: wantgo.v1.ImportReport
 }
 var file_wantgo_v1_store_service_proto_depIdxs = []int32{
-	17, // 0: wantgo.v1.CreateStoreRequest.store:type_name -> wantgo.v1.Store
-	17, // 1: wantgo.v1.CreateStoreResponse.store:type_name -> wantgo.v1.Store
-	17, // 2: wantgo.v1.GetStoreResponse.store:type_name -> wantgo.v1.Store
-	17, // 3: wantgo.v1.ListStoresResponse.stores:type_name -> wantgo.v1.Store
-	18, // 4: wantgo.v1.SearchStoresRequest.open_at_time:type_name -> google.protobuf.Timestamp
+	19, // 0: wantgo.v1.CreateStoreRequest.store:type_name -> wantgo.v1.Store
+	19, // 1: wantgo.v1.CreateStoreResponse.store:type_name -> wantgo.v1.Store
+	19, // 2: wantgo.v1.GetStoreResponse.store:type_name -> wantgo.v1.Store
+	19, // 3: wantgo.v1.ListStoresResponse.stores:type_name -> wantgo.v1.Store
+	20, // 4: wantgo.v1.SearchStoresRequest.open_at_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: wantgo.v1.SearchStoresRequest.view:type_name -> wantgo.v1.SearchStoresRequest.View
-	19, // 6: wantgo.v1.SearchStoresResponse.stores:type_name -> wantgo.v1.FoundStore
-	17, // 7: wantgo.v1.UpdateStoreRequest.store:type_name -> wantgo.v1.Store
-	20, // 8: wantgo.v1.UpdateStoreRequest.update_mask:type_name -> google.protobuf.FieldMask
-	17, // 9: wantgo.v1.UpdateStoreResponse.store:type_name -> wantgo.v1.Store
-	1,  // 10: wantgo.v1.ImportStoresRequest.format:type_name -> wantgo.v1.ImportStoresRequest.Format
-	2,  // 11: wantgo.v1.ImportStoresRequest.encoding:type_name -> wantgo.v1.ImportStoresRequest.Encoding
-	21, // 12: wantgo.v1.ImportStoresResponse.report:type_name -> wantgo.v1.ImportReport
-	3,  // 13: wantgo.v1.StoreService.CreateStore:input_type -> wantgo.v1.CreateStoreRequest
-	5,  // 14: wantgo.v1.StoreService.GetStore:input_type -> wantgo.v1.GetStoreRequest
-	7,  // 15: wantgo.v1.StoreService.ListStores:input_type -> wantgo.v1.ListStoresRequest
-	9,  // 16: wantgo.v1.StoreService.SearchStores:input_type -> wantgo.v1.SearchStoresRequest
-	11, // 17: wantgo.v1.StoreService.UpdateStore:input_type -> wantgo.v1.UpdateStoreRequest
-	13, // 18: wantgo.v1.StoreService.DeleteStore:input_type -> wantgo.v1.DeleteStoreRequest
-	15, // 19: wantgo.v1.StoreService.ImportStores:input_type -> wantgo.v1.ImportStoresRequest
-	4,  // 20: wantgo.v1.StoreService.CreateStore:output_type -> wantgo.v1.CreateStoreResponse
-	6,  // 21: wantgo.v1.StoreService.GetStore:output_type -> wantgo.v1.GetStoreResponse
-	8,  // 22: wantgo.v1.StoreService.ListStores:output_type -> wantgo.v1.ListStoresResponse
-	10, // 23: wantgo.v1.StoreService.SearchStores:output_type -> wantgo.v1.SearchStoresResponse
-	12, // 24: wantgo.v1.StoreService.UpdateStore:output_type -> wantgo.v1.UpdateStoreResponse
-	14, // 25: wantgo.v1.StoreService.DeleteStore:output_type -> wantgo.v1.DeleteStoreResponse
-	16, // 26: wantgo.v1.StoreService.ImportStores:output_type -> wantgo.v1.ImportStoresResponse
-	20, // [20:27] is the sub-list for method output_type
-	13, // [13:20] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	21, // 6: wantgo.v1.SearchStoresResponse.stores:type_name -> wantgo.v1.FoundStore
+	1,  // 7: wantgo.v1.SearchStoresResponse.offers_for:type_name -> wantgo.v1.SearchStoresResponse.OffersFor
+	2,  // 8: wantgo.v1.SearchStoresResponse.refusal:type_name -> wantgo.v1.SearchStoresResponse.Refusal
+	19, // 9: wantgo.v1.UpdateStoreRequest.store:type_name -> wantgo.v1.Store
+	22, // 10: wantgo.v1.UpdateStoreRequest.update_mask:type_name -> google.protobuf.FieldMask
+	19, // 11: wantgo.v1.UpdateStoreResponse.store:type_name -> wantgo.v1.Store
+	3,  // 12: wantgo.v1.ImportStoresRequest.format:type_name -> wantgo.v1.ImportStoresRequest.Format
+	4,  // 13: wantgo.v1.ImportStoresRequest.encoding:type_name -> wantgo.v1.ImportStoresRequest.Encoding
+	23, // 14: wantgo.v1.ImportStoresResponse.report:type_name -> wantgo.v1.ImportReport
+	5,  // 15: wantgo.v1.StoreService.CreateStore:input_type -> wantgo.v1.CreateStoreRequest
+	7,  // 16: wantgo.v1.StoreService.GetStore:input_type -> wantgo.v1.GetStoreRequest
+	9,  // 17: wantgo.v1.StoreService.ListStores:input_type -> wantgo.v1.ListStoresRequest
+	11, // 18: wantgo.v1.StoreService.SearchStores:input_type -> wantgo.v1.SearchStoresRequest
+	13, // 19: wantgo.v1.StoreService.UpdateStore:input_type -> wantgo.v1.UpdateStoreRequest
+	15, // 20: wantgo.v1.StoreService.DeleteStore:input_type -> wantgo.v1.DeleteStoreRequest
+	17, // 21: wantgo.v1.StoreService.ImportStores:input_type -> wantgo.v1.ImportStoresRequest
+	6,  // 22: wantgo.v1.StoreService.CreateStore:output_type -> wantgo.v1.CreateStoreResponse
+	8,  // 23: wantgo.v1.StoreService.GetStore:output_type -> wantgo.v1.GetStoreResponse
+	10, // 24: wantgo.v1.StoreService.ListStores:output_type -> wantgo.v1.ListStoresResponse
+	12, // 25: wantgo.v1.StoreService.SearchStores:output_type -> wantgo.v1.SearchStoresResponse
+	14, // 26: wantgo.v1.StoreService.UpdateStore:output_type -> wantgo.v1.UpdateStoreResponse
+	16, // 27: wantgo.v1.StoreService.DeleteStore:output_type -> wantgo.v1.DeleteStoreResponse
+	18, // 28: wantgo.v1.StoreService.ImportStores:output_type -> wantgo.v1.ImportStoresResponse
+	22, // [22:29] is the sub-list for method output_type
+	15, // [15:22] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_store_service_proto_init() }
@@ -1423,7 +1601,7 @@ func file_wantgo_v1_store_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_v1_store_service_proto_rawDesc), len(file_wantgo_v1_store_service_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      5,
 			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,

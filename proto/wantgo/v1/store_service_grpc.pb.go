@@ -41,9 +41,10 @@ type StoreServiceClient interface {
 	// "I want to go": the nearest stores that meet every condition, in the order of distance, then id. INACTIVE stores are
 	// not found.
 	//
-	// The place asked about may be the phone's or a typed one. It is nobody's: a device token beside the app key is not
-	// read, nothing about a person is looked up, and nothing of the place is kept or logged. For the same reason has_offer
-	// and with_offer are about the brand's campaigns, and not yet about a person's audience and caps.
+	// The place asked about may be the phone's or a typed one, and nothing of it is kept or logged. It is nobody's: a device
+	// token beside the app key is not read, and nothing about a person is looked up, unless the search is with_offer. Then
+	// the token asks for offers that its person could still win, which is a use of the person's location: it is asked about
+	// and put on record like that of a ping.
 	SearchStores(ctx context.Context, in *SearchStoresRequest, opts ...grpc.CallOption) (*SearchStoresResponse, error)
 	UpdateStore(ctx context.Context, in *UpdateStoreRequest, opts ...grpc.CallOption) (*UpdateStoreResponse, error)
 	// Deletes its fences as well; visits in them end. Coupons and redemptions stay.
@@ -144,9 +145,10 @@ type StoreServiceServer interface {
 	// "I want to go": the nearest stores that meet every condition, in the order of distance, then id. INACTIVE stores are
 	// not found.
 	//
-	// The place asked about may be the phone's or a typed one. It is nobody's: a device token beside the app key is not
-	// read, nothing about a person is looked up, and nothing of the place is kept or logged. For the same reason has_offer
-	// and with_offer are about the brand's campaigns, and not yet about a person's audience and caps.
+	// The place asked about may be the phone's or a typed one, and nothing of it is kept or logged. It is nobody's: a device
+	// token beside the app key is not read, and nothing about a person is looked up, unless the search is with_offer. Then
+	// the token asks for offers that its person could still win, which is a use of the person's location: it is asked about
+	// and put on record like that of a ping.
 	SearchStores(context.Context, *SearchStoresRequest) (*SearchStoresResponse, error)
 	UpdateStore(context.Context, *UpdateStoreRequest) (*UpdateStoreResponse, error)
 	// Deletes its fences as well; visits in them end. Coupons and redemptions stay.

@@ -12,6 +12,7 @@ import (
 type Command struct {
 	Ingest ingestCommand `cmd:"" help:"Measure how many positions a second a server takes on this machine, with everything durable."`
 	Noop   noopCommand   `cmd:"" hidden:"" help:"Run the empty service that the measurements compare with."`
+	Push   pushCommand   `cmd:"" help:"Measure how many notifications a second go from the outbox to the providers, and what keeping them safe costs."`
 }
 
 // ingestCommand says what is measured.

@@ -86,7 +86,7 @@ func (f *fleet) holds(t *testing.T, fault string, times int) counts {
 	f.couponsOf(&c)
 	f.tills.holds(t, f, &c)
 	table.add(c)
-	t.Logf("%+v", c)
+	t.Logf("%+v; repeated after %s", c, &f.why)
 	require.Zero(t, c.lost, "acknowledged transitions that the database does not have, or has otherwise")
 	require.Zero(t, c.doubled, "transitions that happened twice")
 	require.Zero(t, c.overCap, "people who got more than the cap allows")
@@ -164,10 +164,13 @@ func missing(a, b []told) (n int) {
 	return n
 }
 
-// dispatched waits until nothing waits to be sent any more.
+// dispatched waits until nothing waits to be sent any more. What a provider refused many times waits for minutes, but
+// never past its deadline.
 func (w *world) dispatched(t *testing.T) {
 	t.Helper()
-	w.eventually(func() bool { return w.database.number(`SELECT count(*) FROM delivery WHERE state = 'pending'`) == 0 }, "all deliveries end")
+	w.within(deadline+time.Minute, func() bool {
+		return w.database.number(`SELECT count(*) FROM delivery WHERE state = 'pending'`) == 0
+	}, "all deliveries end")
 }
 
 // notifications compares what the emulators accepted with the deliveries, person by person.

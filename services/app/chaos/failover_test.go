@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,17 +12,22 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wantgo/wantgo/pusher/emulator"
 )
 
 // TestFailover kills the database for good and promotes its synchronous replica: another timeline, with everything that
-// was acknowledged.
+// was acknowledged. Notifications that waited for another attempt then get it: none is lost, and none expires.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	replica := w.database.replica(t, w.dir)
 	w.node()
 	w.node()
-	w.tried(t, "failover to a replica", pick(12, 150), func(w *world) int {
+	c := w.tried(t, "failover to a replica", pick(12, 150), func(w *world) int {
+		w.eventually(func() bool {
+			return w.database.number(`SELECT count(*) FROM delivery WHERE state = 'pending' AND code IS NOT NULL`) > 0
+		}, "a delivery waits for its second attempt")
 		w.database.crash()
 		w.proxy.cut()
 		require.NoError(t, replica.try("SELECT pg_promote()"))
@@ -29,7 +35,12 @@ func TestFailover(t *testing.T) {
 		w.proxy.pointTo(replica.port)
 		w.pause(time.Second, 2*time.Second)
 		return 1
+	}, func(f *fleet) {
+		for _, h := range f.phones {
+			require.NoError(t, w.emulators.FCM.On(h.address, emulator.Outcome{Status: http.StatusServiceUnavailable, Code: "UNAVAILABLE", Times: 1}))
+		}
 	})
+	require.Zero(t, c.expiry)
 	for _, n := range w.nodes {
 		w.eventually(func() bool { return strings.Contains(n.log.String(), "another history") }, "a node notices that the history is another")
 	}

@@ -12,8 +12,8 @@ type fault struct {
 	do   func(w *world) int
 }
 
-// faults all leave two nodes and a database in working order behind.
-var faults = []fault{
+// All faults leave two nodes and a database in working order behind: processFaults and lineFaults.
+var processFaults = []fault{
 	{"a node is killed", killNodes},
 	{"the database is restarted", func(w *world) int {
 		for range pick(1, 5) {
@@ -31,6 +31,9 @@ var faults = []fault{
 		}
 		return pick(1, 5)
 	}},
+}
+
+var lineFaults = []fault{
 	{"the database is frozen", func(w *world) int {
 		for range pick(1, 2) {
 			thaw := w.database.freeze()
@@ -78,6 +81,15 @@ func (w *world) pause(from, to time.Duration) {
 // kept.
 func TestFaults(t *testing.T) {
 	t.Parallel()
+	for name, faults := range map[string][]fault{"of processes": processFaults, "of lines": lineFaults} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			oneByOne(t, faults)
+		})
+	}
+}
+
+func oneByOne(t *testing.T, faults []fault) {
 	w := newWorld(t, 2)
 	var checks []func()
 	for _, f := range faults {

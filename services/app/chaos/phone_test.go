@@ -30,6 +30,7 @@ type fleet struct {
 	retries atomic.Int64
 	calls   atomic.Int64
 	fatal   faultList // errors that a client does not repeat after
+	why     tally     // what it repeated after
 	tills   tills
 }
 
@@ -48,6 +49,27 @@ func (l *faultList) list() []error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.all
+}
+
+// tally counts by name.
+type tally struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (t *tally) add(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.count == nil {
+		t.count = map[string]int{}
+	}
+	t.count[name]++
+}
+
+func (t *tally) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return fmt.Sprint(t.count)
 }
 
 // phone is one installation of the app.
@@ -101,6 +123,7 @@ func (f *fleet) insist(ctx context.Context, first int, random *rand.Rand, call a
 			return at, err
 		}
 		f.retries.Add(1)
+		f.why.add(status.Code(err).String() + " " + reasonOf(err))
 		pause := wait/2 + time.Duration(random.Int64N(int64(wait)))
 		wait = min(2*wait, time.Second)
 		select {
@@ -135,7 +158,7 @@ func reasonOf(err error) string {
 // person of its neighbour.
 func (w *world) fleet(n int, paired bool) *fleet {
 	w.t.Helper()
-	f := &fleet{w: w, timeout: pick(2*time.Second, 5*time.Second), pause: pick(400*time.Millisecond, 1500*time.Millisecond), tills: tills{shown: map[string]int{}}}
+	f := &fleet{w: w, timeout: time.Minute, pause: pick(400*time.Millisecond, 1500*time.Millisecond), tills: tills{shown: map[string]int{}}}
 	for i := range n {
 		person := i
 		if paired {
@@ -170,6 +193,7 @@ func (w *world) fleet(n int, paired bool) *fleet {
 		}
 	}
 	require.Empty(w.t, f.fatal.list(), "no phone could be set up")
+	f.timeout = pick(2*time.Second, 5*time.Second) // nothing has gone wrong so far: whatever was slow is this host
 	return f
 }
 

@@ -64,7 +64,7 @@ func (f *fleet) redeem(id, code string, random *rand.Rand) {
 			taken = true
 		case reasonOf(err) == "COUPON_REDEEMED":
 			err = nil
-		case time.Now().After(until) && mayRepeat(err): // its id is claimed by a node that died with it
+		case time.Now().After(until) && mayRepeat(err): // nobody waits that long at a till
 			late, err = true, nil
 		}
 		return err

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -34,8 +35,7 @@ import (
 	"github.com/wantgo/wantgo/pusher/emulator"
 )
 
-// patience is how long something may take that has to happen; nothing is concluded from it being quicker. It is longer
-// than a request id stays claimed by a node that died with it (two minutes).
+// patience is how long something may take that has to happen; nothing is concluded from it being quicker.
 const patience = 180 * time.Second
 
 // full is the large run.
@@ -49,7 +49,15 @@ func pick[T any](small, large T) T {
 	return small
 }
 
+// worlds is how many tests run at once where nothing else is said: in the small size they mostly wait, for leases, clocks
+// and providers.
+const worlds = 8
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if !full && flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", strconv.Itoa(worlds))
+	}
 	code := m.Run()
 	table.print(os.Stdout)
 	if shared.made != nil {
@@ -377,8 +385,13 @@ func (n *node) ready() {
 // eventually waits for something that has to happen.
 func (w *world) eventually(happened func() bool, what string, args ...any) {
 	w.t.Helper()
+	w.within(patience, happened, what, args...)
+}
+
+func (w *world) within(patience time.Duration, happened func() bool, what string, args ...any) {
+	w.t.Helper()
 	for end := time.Now().Add(patience); !happened(); time.Sleep(20 * time.Millisecond) {
-		require.True(w.t, time.Now().Before(end), what, args)
+		require.True(w.t, time.Now().Before(end), append([]any{what}, args...)...)
 	}
 }
 

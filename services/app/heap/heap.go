@@ -16,18 +16,24 @@ const (
 	// rest is how much is allocated, at least, between two collections, bytes. A node with little in memory would else
 	// collect many times a second under load.
 	rest = 192 << 20
-	// again is how often the heap is looked at.
-	again = 2 * time.Second
+	// again is how often the collector's pace is looked at. A node that starts fills hundreds of megabytes a second, and until
+	// the pace has changed it may take many times of what it needs.
+	again = 100 * time.Millisecond
+	// looksAPages is after how many looks large pages are seen to.
+	looksAPages = 20
 )
 
 // Fit fits the heap, and what it grows to, until ctx ends.
 func Fit(ctx context.Context) {
-	f := fitter{samples: []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}}}
+	f := fitter{live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}, all: []metrics.Sample{{Name: "/memory/classes/total:bytes"}}}
 	f.paces = os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == ""
 	ticker := time.NewTicker(again)
 	defer ticker.Stop()
-	for {
-		f.look()
+	for n := 0; ; n++ {
+		f.pace()
+		if n%looksAPages == 0 {
+			f.page()
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -37,20 +43,27 @@ func Fit(ctx context.Context) {
 }
 
 type fitter struct {
-	samples []metrics.Sample
+	live    []metrics.Sample
+	all     []metrics.Sample
 	paces   bool
 	percent int
 	total   uint64
 }
 
-func (f *fitter) look() {
-	metrics.Read(f.samples)
-	live, total := f.samples[0].Value.Uint64(), f.samples[1].Value.Uint64()
-	if p := percentOf(live); f.paces && (p > f.percent*5/4 || p < f.percent*4/5) {
+func (f *fitter) pace() {
+	if !f.paces {
+		return
+	}
+	metrics.Read(f.live)
+	if p := percentOf(f.live[0].Value.Uint64()); p > f.percent*5/4 || p < f.percent*4/5 {
 		debug.SetGCPercent(p)
 		f.percent = p
 	}
-	if total > f.total {
+}
+
+func (f *fitter) page() {
+	metrics.Read(f.all)
+	if total := f.all[0].Value.Uint64(); total > f.total {
 		largePages()
 		f.total = total
 	}

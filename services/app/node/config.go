@@ -48,7 +48,9 @@ type Config struct {
 	// Dispatch hands deliveries to providers.
 	Dispatch bool
 	Push     Providers
-	Observer pusher.Observer // told of dispatching beside the metrics
+	// Webhooks may reach these addresses, host:port, although they are not public, also without TLS.
+	WebhookHosts []string
+	Observer     pusher.Observer // told of dispatching beside the metrics
 
 	Clock                 engine.Clock // nil: the node's own, measured against the database's
 	People                int          // copies in memory; 0: the engine's default

@@ -17,6 +17,7 @@ import (
 	"github.com/wantgo/wantgo/services/engine"
 	"github.com/wantgo/wantgo/services/postgres"
 	"github.com/wantgo/wantgo/services/seal"
+	"github.com/wantgo/wantgo/services/webhook"
 )
 
 // Node is one assembled node. Its engine and API are ready for use when Open returns.
@@ -28,6 +29,7 @@ type Node struct {
 	url      string
 	store    *postgres.Store
 	senders  *senders
+	webhooks *webhook.Dispatcher
 	engine   *engine.Engine
 	api      *api.Server
 	registry *prometheus.Registry
@@ -168,8 +170,10 @@ func (n *Node) openAPI(ctx context.Context) (err error) {
 	if n.traces, err = newTraces(ctx, n.config.OTLPEndpoint); err != nil {
 		return err
 	}
+	n.webhooks = webhook.New(webhook.Config{Brands: n.engine, Storage: n.store.Letters(), Private: n.config.WebhookHosts, Registry: n.registry, Log: n.log})
 	n.api, err = api.New(api.Config{
-		Engine: n.engine, Log: n.log, Registry: n.registry, Limits: n.config.Limits, TLS: n.checked.certificate != nil,
+		Webhooks: n.webhooks,
+		Engine:   n.engine, Log: n.log, Registry: n.registry, Limits: n.config.Limits,
 		Admission: n.config.Admission, Streams: n.config.Streams, UnsignedIdentity: n.config.AllowUnsignedIdentity, Options: n.traces.options(),
 		CredentialStates: n.store.CredentialStates, PushServices: n.config.Push.WebPushServices,
 	})

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -25,6 +24,9 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stopWork()
 	work, working := errgroup.WithContext(working)
 	work.Go(func() error { return n.engine.Run(working) })
+	if n.config.Dispatch {
+		work.Go(func() error { return n.webhooks.Run(working) })
+	}
 	if n.server != nil {
 		work.Go(func() error { return n.server.Keep(working) })
 	}
@@ -34,8 +36,7 @@ func (n *Node) Run(ctx context.Context) error {
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 	serve, serving := errgroup.WithContext(serving)
-	public, internal := n.publicServer(), n.internalServer()
-	n.answer(serve, n.public, public)
+	public, internal := n.publicPort(serve), n.internalServer()
 	n.answer(serve, n.internal, internal)
 	n.api.SetReady(true)
 	select {
@@ -47,7 +48,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.log.Info("stopping: what was acknowledged is finished", "grace", n.config.Grace.String())
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.config.Grace)
 	defer cancel()
-	shutdown(grace, n.config.Grace/2, public)
+	public(grace, n.config.Grace/2)
 	stopWork()
 	err := errors.Join(within(grace, work.Wait), n.Close(grace))
 	shutdown(grace, time.Second, internal)
@@ -79,7 +80,7 @@ func (n *Node) answer(group *errgroup.Group, l net.Listener, server *http.Server
 	})
 }
 
-// shutdown lets calls under way end for at most patience and cuts the rest: streams have no end of their own.
+// shutdown lets requests under way end for at most patience and cuts the rest.
 func shutdown(ctx context.Context, patience time.Duration, server *http.Server) {
 	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -120,8 +121,22 @@ func (n *Node) bound(l net.Listener) net.Listener {
 	return bounded
 }
 
-func (n *Node) publicServer() *http.Server {
-	server := n.api.HTTPServer()
-	server.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)
-	return server
+// publicPort serves the public listener, if there is one, and returns how to stop it: what is under way ends within
+// patience or is cut.
+func (n *Node) publicPort(group *errgroup.Group) (stop func(ctx context.Context, patience time.Duration)) {
+	if n.public == nil {
+		return func(context.Context, time.Duration) {}
+	}
+	port := n.api.Port(n.public)
+	group.Go(func() error {
+		if err := port.Serve(); err != nil {
+			return fmt.Errorf("listener %s: %w", n.public.Addr(), err)
+		}
+		return nil
+	})
+	return func(ctx context.Context, patience time.Duration) {
+		bounded, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		port.Shutdown(bounded)
+	}
 }
