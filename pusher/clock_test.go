@@ -22,6 +22,13 @@ func TestStorageClockStepped(t *testing.T) {
 				})
 				var sane atomic.Bool
 				sane.Store(true)
+				distrusted := 0
+				o.broken = func(op string) (before, after bool) {
+					if op == "claim" && !sane.Load() {
+						distrusted++
+					}
+					return false, false
+				}
 				n := start(t, o, p, func(c *Config) { c.Sane = sane.Load })
 				d := delivery(1, 10*time.Minute)
 				n.Offer(o.insert(n.Node(), n.Lease(), d))
@@ -40,6 +47,7 @@ func TestStorageClockStepped(t *testing.T) {
 				require.Len(t, p.of(d.ID), 3, "the second wait is the second, however often it was claimed")
 				require.Equal(t, Accepted, o.get(d.ID).State)
 				n.stop(t)
+				require.Zero(t, distrusted, "claims by a clock that is not trusted")
 			})
 		})
 	}

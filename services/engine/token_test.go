@@ -187,7 +187,14 @@ func TestTokenOfAHistoryNotNoticedYet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, presence.Exact, nil)
 	w.open(1, 60, nil)
-	a, b := w.node(), w.node(func(c *engine.Config) { c.Storage = restored{w.store} })
+	loads := 0
+	f := &faulty{Store: w.store, before: func(op string) error {
+		if op == "load" {
+			loads++
+		}
+		return nil
+	}}
+	a, b := w.node(with(f)), w.node(func(c *engine.Config) { c.Storage = restored{w.store} })
 	p := w.phone(a)
 	require.Empty(t, p.tell(a, nowhere).Transitions)
 	w.pass(time.Second)
@@ -195,6 +202,8 @@ func TestTokenOfAHistoryNotNoticedYet(t *testing.T) {
 	w.pass(time.Second)
 	require.Equal(t, []string{"exited f-0"}, kinds(p.tell(a, nowhere).Transitions))
 	w.pass(time.Second)
+	loads = 0
 	require.Empty(t, p.tell(a, nowhere).Transitions)
 	require.Equal(t, []string{"entered f-0"}, kinds(p.tell(a, storePlace(0)).Transitions))
+	require.Zero(t, loads, "the row was read once, not for every report from then on")
 }

@@ -2,9 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,26 +19,35 @@ import (
 	"github.com/wantgo/wantgo/services/postgres/postgrestest"
 )
 
-// BenchmarkCommit commits 200 people at a time, each with one transition: the person's row (1 kB of state), a place, a
-// trace and an open visit or its end; from one stream of commits or several at once.
+// BenchmarkCommit commits 200 people at a time, each with one transition: the person's row, a place, an open visit or its
+// end and, where a campaign is concerned, a trace; from one stream of commits or several at once.
 func BenchmarkCommit(b *testing.B) {
-	for _, streams := range []int{1, 3} {
-		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) { benchmarkCommit(b, streams) })
+	for _, c := range []workload{
+		{streams: 1, batch: 200, state: 300}, {streams: 3, batch: 200, state: 300}, {streams: 3, batch: 20, state: 300},
+		{streams: 3, batch: 200, state: 1000}, {streams: 3, batch: 200, state: 300, traces: 1}, {streams: 3, batch: 200, state: 300, timers: true},
+	} {
+		b.Run(fmt.Sprintf("streams=%d/people=%d/state=%d/traces=%d/timers=%t", c.streams, c.batch, c.state, c.traces, c.timers),
+			func(b *testing.B) { benchmarkCommit(b, c) })
 	}
 }
 
-func benchmarkCommit(b *testing.B, streams int) {
+// workload is what each write holds beside its transition.
+type workload struct {
+	streams, batch, state, traces int
+	timers                        bool
+}
+
+func benchmarkCommit(b *testing.B, c workload) {
 	s := postgrestest.New(b)
 	_, err := s.KeepHouse(b.Context(), time.Now())
 	require.NoError(b, err)
 	brandID := newBrand(b, s)
-	const batch = 200
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	var all []*stream
-	for range streams {
+	for range c.streams {
 		keys, devices := newPeople(b, s, brandID, 4000)
-		all = append(all, &stream{store: s, keys: keys, devices: devices, versions: make([]int64, len(keys)), fence: uuid.New(), state: make([]byte, stateSize())})
+		all = append(all, &stream{workload: c, store: s, keys: keys, devices: devices, versions: make([]int64, len(keys)), fence: uuid.New(), bytes: make([]byte, c.state)})
 	}
 	before := serverCPU(b)
 	b.ResetTimer()
@@ -48,30 +55,31 @@ func benchmarkCommit(b *testing.B, streams int) {
 	for _, st := range all {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
-				st.commit(b, batch)
+				st.commit(b)
 			}
 		})
 	}
 	wg.Wait()
-	b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "transitions/s")
-	b.ReportMetric(float64((serverCPU(b)-before).Microseconds())/float64(b.N*batch), "server-cpu-us/transition")
+	b.ReportMetric(float64(b.N*c.batch)/b.Elapsed().Seconds(), "transitions/s")
+	b.ReportMetric(float64((serverCPU(b)-before).Microseconds())/float64(b.N*c.batch), "server-cpu-us/transition")
 }
 
 // stream goes round its own people.
 type stream struct {
+	workload
 	store    *postgres.Store
 	keys     []engine.PersonKey
 	devices  []audience.Device
 	versions []int64
 	next     int
 	fence    uuid.UUID
-	state    []byte
+	bytes    []byte
 	writes   []engine.PersonWrite
 }
 
-func (st *stream) commit(b *testing.B, batch int) {
+func (st *stream) commit(b *testing.B) {
 	st.writes = st.writes[:0]
-	for range batch {
+	for range st.batch {
 		st.writes = append(st.writes, st.transition(st.next%len(st.keys)))
 		st.next++
 	}
@@ -84,35 +92,21 @@ func (st *stream) commit(b *testing.B, batch int) {
 func (st *stream) transition(i int) engine.PersonWrite {
 	now := time.Now()
 	device, place, kind := st.devices[i].ID, id7(now), presence.Entered
-	w := engine.PersonWrite{Key: st.keys[i], Version: st.versions[i] + 1, WriteID: uuid.New(), State: st.state, DueAt: now.Add(37 * time.Minute), At: now}
+	w := engine.PersonWrite{Key: st.keys[i], Version: st.versions[i] + 1, WriteID: uuid.New(), State: st.bytes, At: now}
 	visit := []engine.OpenVisit{{DeviceID: device, FenceID: st.fence, Since: now}}
-	st.versions[i]++
-	if os.Getenv("B_DUE") == "" {
-		w.DueAt = time.Time{}
-	}
-	if st.versions[i]%2 == 0 {
+	if st.versions[i]%2 == 1 {
 		kind, w.Closed = presence.Exited, visit
 	} else {
 		w.Opened = visit
 	}
-	if os.Getenv("B_VISIT") != "" {
-		w.Opened, w.Closed = nil, nil
-	}
-	if os.Getenv("B_PLACE") != "" {
-		return w
+	if st.timers {
+		w.DueAt = now.Add(37 * time.Minute)
 	}
 	w.Places = []engine.Place{{ID: place, DeviceID: device, FenceID: st.fence, StoreID: st.fence, Kind: kind, At: now, DecidedAt: now, PingID: place, Cell: 1}}
-	if os.Getenv("B_TRACE") == "" {
-		return w
+	for range st.traces {
+		w.Traces = append(w.Traces, engine.Trace{ID: id7(now), MomentID: place, DeviceID: device, CampaignID: st.fence, CampaignRev: 1, Kind: kind.String(),
+			Reason: string(campaign.OutsideHours), Values: map[string]string{"until": "18:00"}, At: now})
 	}
-	w.Traces = []engine.Trace{{ID: id7(now), MomentID: place, DeviceID: device, CampaignID: st.fence, CampaignRev: 1, Kind: kind.String(), Reason: string(campaign.OutsideHours),
-		Values: map[string]string{"until": "18:00"}, At: now}}
+	st.versions[i]++
 	return w
-}
-func stateSize() int {
-	if s := os.Getenv("B_STATE"); s != "" {
-		n, _ := strconv.Atoi(s)
-		return n
-	}
-	return 300
 }

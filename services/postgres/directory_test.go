@@ -184,6 +184,6 @@ func TestExternalIDs(t *testing.T) {
 
 func countRows(t testing.TB, s *postgres.Store, table string) (n int) {
 	t.Helper()
-	require.NoError(t, postgres.Pool(s).QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&n))
+	require.NoError(t, postgres.Pool(s).QueryRow(t.Context(), "SELECT count(1) FROM "+table).Scan(&n))
 	return n
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/wantgo/wantgo/services/postgres"
 	"github.com/wantgo/wantgo/services/postgres/postgrestest"
 	"github.com/wantgo/wantgo/services/store"
+	"github.com/wantgo/wantgo/services/webhook"
 )
 
 // Tables that stay small: a sequential scan of them is right.
@@ -46,6 +47,7 @@ var wideStatements = map[string]string{
 	"max(erased_at) FROM tombstone": "the end of an index",
 	"SELECT brand_id, person_id, receipt, at FROM tombstone": "the list of erasures is of everybody",
 	"FROM place_default p JOIN":                              "house-keeping goes through it by blocks",
+	"SELECT w.id FROM webhook w WHERE w.deleted_at":          "webhooks are few",
 }
 
 // served calls every method of a Store that runs a statement. A method that is missing here fails the test.
@@ -199,6 +201,14 @@ func (v *served) calls() map[string]func(ctx context.Context) error {
 		"ProviderToken": func(ctx context.Context) error { _, _, err := s.ProviderToken(ctx, []byte("k")); return absent(err) },
 		"ReplaceProviderToken": func(ctx context.Context) error {
 			_, _, err := s.ReplaceProviderToken(ctx, []byte("k"), time.Time{}, []byte("s"), now)
+			return err
+		},
+		"Receipts": func(ctx context.Context) error {
+			_, err := s.Receipts(ctx, key, []uuid.UUID{uuid.New()})
+			return err
+		},
+		"Letters": func(ctx context.Context) error {
+			_, err := s.Letters().DeadLetters(ctx, v.brand, uuid.New(), webhook.DeadCursor{}, 10)
 			return err
 		},
 		"Requests": func(ctx context.Context) error {

@@ -43,7 +43,7 @@ func (s Requests) Claim(ctx context.Context, brandID uuid.UUID, scope, requestID
 
 // Renew dates a claim anew; zero: it is another's, or answered.
 func (s Requests) Renew(ctx context.Context, brandID uuid.UUID, scope, requestID string, claim time.Time) (renewed time.Time, err error) {
-	err = s.pool.QueryRow(ctx, `UPDATE request SET claimed_at = clock_timestamp() WHERE brand_id = $1 AND scope = $2 AND request_id = $3
+	err = s.pool.QueryRow(ctx, `UPDATE request SET claimed_at = now() WHERE brand_id = $1 AND scope = $2 AND request_id = $3
 		AND answer IS NULL AND claimed_at = $4 RETURNING claimed_at`, brandID, scope, requestID, claim).Scan(&renewed)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, fmt.Errorf("renew request: %w", err)

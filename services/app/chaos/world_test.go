@@ -49,13 +49,13 @@ func pick[T any](small, large T) T {
 	return small
 }
 
-// worlds is how many tests run at once where nothing else is said: in the small size they mostly wait, for leases, clocks
-// and providers.
-const worlds = 8
+// worlds is how many tests run at once where -parallel says nothing else: they mostly wait, for leases, clocks and
+// providers.
+var worlds = pick(8, 3)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if !full && flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		_ = flag.Set("test.parallel", strconv.Itoa(worlds))
 	}
 	code := m.Run()
