@@ -209,3 +209,14 @@ func (t statementTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx
 }
 
 func (statementTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TraceBatchStart, TraceBatchQuery and TraceBatchEnd tell of those that go out together.
+func (t statementTracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
+	for _, q := range b.Batch.QueuedQueries {
+		t.tell(q.SQL)
+	}
+	return ctx
+}
+
+func (statementTracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+func (statementTracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}

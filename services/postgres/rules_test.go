@@ -24,6 +24,7 @@ var fanOut = []struct{ begins, why string }{
 	{`SELECT count(DISTINCT id) FROM coupon WHERE brand_id`, "what was issued from a block, once in the block's life"},
 	{`SELECT brand_id, person_id, reason, appended_at FROM revocation`, "every node reads what all have appended, once a second, by time"},
 	{`SELECT count(*) AS due`, "house-keeping"},
+	{`SELECT DISTINCT fence_id FROM open_visit`, "whether anybody is inside a changed fence"},
 	{`INSERT INTO place_sum (brand_id, day, hour, store_id, campaign_id, kind, reason, count) SELECT`, "house-keeping: the one statement that reads persons' tables and writes another, in a transaction of its own"},
 	{`DELETE FROM place`, "house-keeping"},
 	{`DELETE FROM revocation WHERE appended_at`, "house-keeping"},

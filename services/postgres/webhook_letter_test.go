@@ -118,6 +118,24 @@ func TestLettersOfAPersonInOrder(t *testing.T) {
 	require.Equal(t, third, ids)
 }
 
+// What a letter names is read when it is told, as far as it is still there.
+func TestFactsOfLetters(t *testing.T) {
+	p := newPost(t)
+	w := fullWrite(p.key, p.version, p.device, noon)
+	require.Equal(t, []bool{true}, commit(t, p.s.Store, w))
+	fact := func(event brand.WebhookEvent, id uuid.UUID) webhook.Fact {
+		f, err := p.s.FactOf(t.Context(), &webhook.Letter{Letter: engine.Letter{WebhookID: p.hook, FactID: id, Event: event}, Key: p.key})
+		require.NoError(t, err)
+		return f
+	}
+	visit := fact(brand.VisitEntered, w.Places[0].ID)
+	require.Equal(t, w.Places[0].FenceID, visit.Place.FenceID)
+	decision := fact(brand.DecisionMade, w.Traces[0].ID)
+	require.Equal(t, w.Traces[0].Reason, decision.Trace.Reason)
+	require.Nil(t, fact(brand.VisitEntered, uuid.New()).Place)
+	require.True(t, fact(brand.DecisionMade, uuid.New()).Gone)
+}
+
 // A letter that waits for its fact stands in nobody's way, and takes its place behind what has happened meanwhile.
 func TestLetterRipens(t *testing.T) {
 	p := newPost(t)

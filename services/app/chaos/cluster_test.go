@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -138,15 +137,17 @@ func (c *cluster) stop() {
 	c.cmd = nil
 }
 
-// crash kills the server and every process of it.
+// crash kills the server and every process of it, those too that it is about to make.
 func (c *cluster) crash() {
 	if c.cmd == nil {
 		return
 	}
-	all := c.processes()
 	_ = c.cmd.Process.Kill()
-	for _, pid := range all {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	for all := c.processes(); len(all) > 0; all = c.processes() {
+		for _, pid := range all {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		time.Sleep(time.Millisecond)
 	}
 	<-c.exited
 	c.cmd = nil
@@ -154,29 +155,26 @@ func (c *cluster) crash() {
 
 // freeze stops every process of the server in its tracks until the returned function is called.
 func (c *cluster) freeze() (thaw func()) {
-	all := append([]int{c.cmd.Process.Pid}, c.processes()...)
+	_ = c.cmd.Process.Signal(syscall.SIGSTOP) // it makes no more
+	all := c.processes()
 	for _, pid := range all {
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
 	}
 	return func() {
+		_ = c.cmd.Process.Signal(syscall.SIGCONT)
 		for _, pid := range all {
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
 	}
 }
 
-// processes lists the server's children, all of which this test's own server started.
+// processes lists the server's processes: all that live in its directory, which is this test's own. Whose child they are
+// does not tell: one that was made at the last moment outlives its parent.
 func (c *cluster) processes() (all []int) {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, file := range stats {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		_, rest, _ := strings.Cut(string(text), ") ")
-		fields := strings.Fields(rest)
-		if len(fields) > 1 && fields[1] == strconv.Itoa(c.cmd.Process.Pid) {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
+	for _, link := range links {
+		if dir, err := os.Readlink(link); err == nil && dir == c.data {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
 			all = append(all, pid)
 		}
 	}
