@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -16,14 +17,16 @@ import (
 // Port answers everything on one listener: gRPC's own connections by grpc-go's own transport, which takes less than half
 // the time for a call, all others by Handler.
 type Port struct {
-	split *split.Splitter
-	http  *http.Server
-	grpc  *grpc.Server
+	split   *split.Splitter
+	http    *http.Server
+	grpc    *grpc.Server
+	serving atomic.Bool
+	served  chan struct{} // Serve has returned
 }
 
 // Port makes the port of a listener, which may speak TLS. A Server has one: Shutdown ends its gRPC.
 func (s *Server) Port(l net.Listener) *Port {
-	p := &Port{split: split.New(l, split.Settings{Streams: s.streams}), http: s.HTTPServer(), grpc: s.grpc}
+	p := &Port{split: split.New(l, split.Settings{Streams: s.streams}), http: s.HTTPServer(), grpc: s.grpc, served: make(chan struct{})}
 	p.http.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
 	s.metrics.port.Store(p.split)
 	return p
@@ -31,6 +34,8 @@ func (s *Server) Port(l net.Listener) *Port {
 
 // Serve answers until Shutdown, or until the listener fails.
 func (p *Port) Serve() error {
+	p.serving.Store(true)
+	defer close(p.served)
 	var all errgroup.Group
 	for _, serve := range []func() error{
 		p.split.Serve,
@@ -52,6 +57,12 @@ func (p *Port) Serve() error {
 // no end of their own.
 func (p *Port) Shutdown(ctx context.Context) {
 	_ = p.split.Close()
+	if p.serving.Load() { // grpc-go's Serve would else wait for the calls under way
+		select {
+		case <-p.served:
+		case <-ctx.Done():
+		}
+	}
 	var both errgroup.Group
 	both.Go(func() error {
 		if p.http.Shutdown(ctx) != nil {
