@@ -14,8 +14,8 @@ import (
 	"github.com/wantgo/wantgo/services/api/split"
 )
 
-// Port answers everything on one listener: gRPC's own connections by grpc-go's own transport, which takes less than half
-// the time for a call, all others by Handler.
+// Port answers everything on one listener: gRPC's own connections by grpc-go's own transport, which costs less a
+// call, all others by Handler.
 type Port struct {
 	split   *split.Splitter
 	http    *http.Server

@@ -2,7 +2,8 @@
 // phones carry, and the device tokens that phones show.
 //
 // Every purpose has its own keys, derived from the root by HKDF-SHA256, so a box made for one purpose never opens as
-// another. A box is AES-256-GCM with 24-byte random nonces in the XAES-256-GCM construction (C2SP): presence tokens are
+// another. A box is AES-256-GCM with 24-byte random nonces in the XAES-256-GCM construction (C2SP), the first half of
+// which, and the key that it stands for, serves 2^20 boxes of one process: presence tokens are
 // made with nearly every answer, and plain 12-byte random nonces allow only 2^32 boxes a key, which a busy node makes
 // within days. What a box belongs to (brand, kind, device) is bound to it as associated data and must be named again
 // to open it.
