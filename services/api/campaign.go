@@ -65,7 +65,7 @@ func triggerTo(t *campaign.Trigger) *v1.Trigger {
 		DwellMinutes: int32(t.Dwell / time.Minute), StoreTags: slices.Clone(t.Tags),
 	}
 	for _, kind := range t.Kinds {
-		out.Kinds = append(out.Kinds, keyOf(kinds, kind))
+		out.Kinds = append(out.Kinds, keyOf(momentKinds, kind))
 	}
 	for _, id := range t.Stores {
 		out.StoreIds = append(out.StoreIds, id.String())
@@ -130,7 +130,7 @@ func campaignFrom(g *v1.Campaign, base campaign.Campaign, a CampaignSetting) (*c
 func triggerFrom(g *v1.Trigger, a CampaignSetting, fs *faults) campaign.Trigger {
 	t := campaign.Trigger{Dwell: time.Duration(g.GetDwellMinutes()) * time.Minute, Tags: slices.Clone(g.GetStoreTags())}
 	for _, kind := range g.GetKinds() {
-		t.Kinds = append(t.Kinds, kinds[kind])
+		t.Kinds = append(t.Kinds, momentKinds[kind])
 	}
 	fs.unsupported(len(g.GetFenceIds()) > 0, "campaign.trigger.fence_ids", "fences are chosen by their stores and purposes")
 	fs.unsupported(len(g.GetFenceExternalIds()) > 0, "campaign.trigger.fence_external_ids", "fences are chosen by their stores and purposes")

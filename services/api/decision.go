@@ -63,10 +63,13 @@ func (s *Server) speaker(b *brand.Brand, locale string) campaign.Speaker {
 }
 
 // momentTo says what happened, and where while that is kept.
-func (s *Server) momentTo(brandID uuid.UUID, row *engine.TraceRow) *v1.Decision_Moment {
-	out := &v1.Decision_Moment{DeviceId: formatID(row.DeviceID), MomentTime: stamp(row.At), PlaceDropped: row.Place == nil}
+func (s *Server) momentTo(brandID uuid.UUID, row *engine.TraceRow) *v1.Decision_Occasion {
+	out := &v1.Decision_Occasion{DeviceId: formatID(row.DeviceID), MomentTime: stamp(row.At), PlaceDropped: row.Place == nil}
 	if kind, err := campaign.ParseKind(row.Kind); err == nil {
-		out.Transition = keyOf(kinds, kind)
+		out.Kind = keyOf(momentKinds, kind)
+		if kind.ByFence() {
+			out.Transition = v1.Transition_Kind(out.Kind)
+		}
 	}
 	if row.Place == nil {
 		return out

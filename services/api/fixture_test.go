@@ -175,7 +175,7 @@ func (tn *tenant) fence(store *v1.Store) *v1.Fence {
 func aCampaign(externalID, store string) *v1.Campaign {
 	return &v1.Campaign{
 		ExternalId: externalID, DisplayName: "Morning", Trigger: &v1.Trigger{
-			Kinds: []v1.Transition_Kind{v1.Transition_ENTERED}, StoreExternalIds: []string{store},
+			Kinds: []v1.Moment_Kind{v1.Moment_ENTERED}, StoreExternalIds: []string{store},
 		},
 		Texts: map[string]*v1.CampaignText{"ko": {Title: "{store}", Body: "{offer} {coupon_code}"}},
 		Offer: &v1.Offer{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wantgo/wantgo/geo/presence"
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
+	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/engine"
 	"github.com/wantgo/wantgo/services/store"
 )
@@ -16,6 +17,15 @@ import (
 var kinds = map[v1.Transition_Kind]presence.Kind{
 	v1.Transition_ENTERED: presence.Entered, v1.Transition_DWELLED: presence.Dwelled, v1.Transition_EXITED: presence.Exited,
 	v1.Transition_APPROACHED: presence.Approached,
+}
+
+// momentKinds are the contract's kinds of moments; those of transitions have the same names there.
+var momentKinds = map[v1.Moment_Kind]campaign.Kind{
+	v1.Moment_ENTERED: campaign.Entered, v1.Moment_DWELLED: campaign.Dwelled, v1.Moment_EXITED: campaign.Exited,
+	v1.Moment_APPROACHED: campaign.Approached, v1.Moment_STORE_SEARCHED: campaign.StoreSearched, v1.Moment_SEARCHED: campaign.Searched,
+	v1.Moment_VIEWED: campaign.Viewed, v1.Moment_DID: campaign.Did, v1.Moment_LINGERED: campaign.Lingered,
+	v1.Moment_BASKET_ADDED: campaign.BasketAdded, v1.Moment_BASKET_REMOVED: campaign.BasketRemoved, v1.Moment_BOUGHT: campaign.Bought,
+	v1.Moment_FLASHED: campaign.Flashed, v1.Moment_SCHEDULED: campaign.Scheduled, v1.Moment_DATED: campaign.Dated, v1.Moment_ABSENT: campaign.Absent,
 }
 
 var purposes = map[v1.Fence_Purpose]store.Purpose{v1.Fence_VISIT: store.Visit, v1.Fence_NEAR: store.Near, v1.Fence_OTHER: store.Other}

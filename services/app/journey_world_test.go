@@ -280,7 +280,7 @@ func (p *process) stores(n int) {
 	require.EqualValues(t, n, report.GetReport().GetCreated(), report)
 	campaigns := v1.NewCampaignServiceClient(p.conn)
 	made, err := campaigns.CreateCampaign(p.owner(), &v1.CreateCampaignRequest{RequestId: id(), Campaign: &v1.Campaign{
-		ExternalId: "welcome", DisplayName: "Welcome", Trigger: &v1.Trigger{Kinds: []v1.Transition_Kind{v1.Transition_ENTERED}},
+		ExternalId: "welcome", DisplayName: "Welcome", Trigger: &v1.Trigger{Kinds: []v1.Moment_Kind{v1.Moment_ENTERED}},
 		Offer: &v1.Offer{Titles: map[string]string{"ko": "라떼 30% 할인", "en": "30% off any latte"}, Stock: 100_000,
 			Validity: &v1.Offer_ValidFor{ValidFor: durationpb.New(2 * time.Hour)}},
 		Texts: map[string]*v1.CampaignText{"ko": {Title: "{store}", Body: "{offer} 쿠폰 {coupon_code}"}, "en": {Title: "{store}", Body: "{offer}: {coupon_code}"}},

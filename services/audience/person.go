@@ -21,6 +21,33 @@ type Profile struct {
 	PausedFrom  time.Time            `json:"paused_from,omitzero"`  // when the last pause began
 	ResumedAt   time.Time            `json:"resumed_at,omitzero"`   // when the last pause ended, if by being resumed
 	Test        bool                 `json:"test,omitempty"`
+	Staff       bool                 `json:"staff,omitempty"`
+	Tier        string               `json:"tier,omitempty"`
+	// FavouriteStore is the brand's own id of a store.
+	FavouriteStore string      `json:"favourite_store,omitempty"`
+	Segments       []uuid.UUID `json:"segments,omitempty"` // uploaded lists that name the person
+	Purchases      *Purchases  `json:"purchases,omitempty"`
+	Limits         *Limits     `json:"limits,omitempty"`
+	LastOpenedAt   time.Time   `json:"last_opened_at,omitzero"` // a notification or the app
+}
+
+// Purchases is what is kept of what a person bought.
+type Purchases struct {
+	Count  int                `json:"count"`
+	First  time.Time          `json:"first"`
+	Last   time.Time          `json:"last"`
+	Amount map[string]float64 `json:"amount,omitempty"` // by currency (ISO 4217)
+}
+
+// Limits are a person's own; they only tighten what the brand and the law allow.
+type Limits struct {
+	PerDay      int         `json:"per_day,omitempty"`  // 0: no limit of the person's own
+	PerWeek     int         `json:"per_week,omitempty"` // likewise
+	MutedTopics []string    `json:"muted_topics,omitempty"`
+	MutedStores []uuid.UUID `json:"muted_stores,omitempty"`
+	// QuietFrom and QuietUntil are minutes after midnight in the person's zone; equal: no quiet hours of the person's own.
+	QuietFrom  int `json:"quiet_from,omitempty"`
+	QuietUntil int `json:"quiet_until,omitempty"`
 }
 
 // Purpose is one thing a person may agree to, each independent of the others.

@@ -1,6 +1,7 @@
 package brand
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,6 +43,56 @@ type Settings struct {
 
 	QuietCloseMargin time.Duration `json:"quiet_close_margin"` // how long before the quiet hours sending stops; 0 to 2 h
 	QuietOpenMargin  time.Duration `json:"quiet_open_margin"`  // how long after them it begins; 0 to 2 h
+
+	EventTypes []EventType `json:"event_types,omitempty"` // what AppEvents of kind did may tell
+	Attributes []Attribute `json:"attributes,omitempty"`  // what is known of people, by name and type
+	StoreSets  []StoreSet  `json:"store_sets,omitempty"`
+	Topics     []string    `json:"topics,omitempty"` // campaign tags that a person may mute
+	// Holdout is the share of people, 0 to 0.5, whom no campaign tells anything.
+	Holdout float64 `json:"holdout,omitempty"`
+	// Holidays add to or take from what is known of a country's public holidays, by its ISO 3166 code.
+	Holidays map[string]Holidays `json:"holidays,omitempty"`
+	// Digest joins offers that would compete at one moment into one notification, from two on.
+	Digest bool `json:"digest,omitempty"`
+	// Review asks that somebody else than its writer approves a campaign before it goes live.
+	Review bool `json:"review,omitempty"`
+}
+
+// The types of a property or attribute.
+const (
+	TypeString = "string"
+	TypeNumber = "number"
+	TypeBool   = "bool"
+	TypeDate   = "date" // YYYY-MM-DD
+	TypeList   = "list" // of strings
+)
+
+// EventType declares what a brand's own AppEvents are called and may carry.
+type EventType struct {
+	Name       string      `json:"name"`
+	Kind       string      `json:"kind"` // "task" or "content"
+	Properties []Attribute `json:"properties,omitempty"`
+}
+
+// Attribute declares a property by name and type.
+type Attribute struct {
+	Name string `json:"name"`
+	Type string `json:"type"` // one of the types above
+}
+
+// StoreSet is a saved choice of stores: those that fit any of its parts.
+type StoreSet struct {
+	Name      string          `json:"name"`
+	Stores    []uuid.UUID     `json:"stores,omitempty"`
+	Tags      []string        `json:"tags,omitempty"`
+	Districts []string        `json:"districts,omitempty"`
+	Inside    json.RawMessage `json:"inside,omitempty"` // a GeoJSON polygon
+}
+
+// Holidays are changes to the public holidays of a country, as days YYYY-MM-DD.
+type Holidays struct {
+	Added   []string `json:"added,omitempty"`
+	Removed []string `json:"removed,omitempty"`
 }
 
 // FilingMode is how the brand stands under Korea's location law (LIA 5, 9, 9-2).

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -28,7 +27,7 @@ func (x *Index) DwellsAt(f *store.Fence, s *store.Store) []time.Duration {
 		tags = s.Tags
 	}
 	var asked []time.Duration
-	x.each(placeKey{presence.Dwelled, f.Purpose}, s, tags, func(c *Campaign) {
+	x.each(placeKey{Dwelled, f.Purpose}, s, tags, func(c *Campaign) {
 		if c.Trigger.Dwell > 0 {
 			asked = append(asked, c.Trigger.Dwell)
 		}

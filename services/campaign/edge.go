@@ -3,7 +3,6 @@ package campaign
 import (
 	"time"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -17,7 +16,7 @@ func (x *Index) NextEdge(f *store.Fence, s *store.Store, now, until time.Time, l
 		tags = s.Tags
 	}
 	local, found, hours := now.In(loc), false, false
-	for _, kind := range [...]presence.Kind{presence.Entered, presence.Dwelled, presence.Exited, presence.Approached} {
+	for _, kind := range [...]Kind{Entered, Dwelled, Exited, Approached} {
 		x.each(placeKey{kind, f.Purpose}, s, tags, func(c *Campaign) {
 			found, hours = true, hours || c.OpenOnly
 			until = c.Schedule.nextEdge(local, until)

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -22,7 +21,7 @@ func TestNextEdgeAgainstEveryMinute(t *testing.T) {
 		loc, err := time.LoadLocation([]string{"Asia/Seoul", "America/New_York", "Europe/Berlin"}[rng.IntN(3)])
 		require.NoError(t, err)
 		now := time.Date(2026, time.Month(1+rng.IntN(12)), 1+rng.IntN(28), rng.IntN(24), rng.IntN(60), rng.IntN(60), 0, loc)
-		c := &Campaign{ID: id(1), State: Live, Trigger: Trigger{Kinds: []presence.Kind{presence.Entered}}}
+		c := &Campaign{ID: id(1), State: Live, Trigger: Trigger{Kinds: []Kind{Entered}}}
 		for range rng.IntN(4) {
 			c.Schedule.Weekly = append(c.Schedule.Weekly, store.Span{Day: now.AddDate(0, 0, rng.IntN(3)-1).Weekday(), From: rng.IntN(1440), Until: 1 + rng.IntN(1440)})
 		}
@@ -54,7 +53,7 @@ func TestNextEdgeIsOfThePlace(t *testing.T) {
 	now := time.Date(2026, 5, 13, 12, 0, 0, 0, loc)
 	until := now.Add(6 * time.Hour)
 	from := func(n uint64, hour int, at Trigger) *Campaign {
-		at.Kinds = []presence.Kind{presence.Dwelled}
+		at.Kinds = []Kind{Dwelled}
 		return &Campaign{ID: id(n), State: Live, Trigger: at, Schedule: Schedule{Weekly: []store.Span{{Day: now.Weekday(), From: hour * 60, Until: 23 * 60}}}}
 	}
 	s := &store.Store{ID: id(7), Tags: []string{"bakery"}, Hours: store.Hours{Weekly: []store.Span{{Day: now.Weekday(), From: 9 * 60, Until: 13*60 + 30}}}}

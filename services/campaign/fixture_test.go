@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/pusher/cap"
 	"github.com/wantgo/wantgo/services/audience"
@@ -74,7 +73,7 @@ func wall(purpose store.Purpose) *store.Fence {
 func latte() *Campaign {
 	return &Campaign{
 		ID: id(40), Name: "Latte", State: Live, Category: Ad,
-		Trigger: Trigger{Kinds: []presence.Kind{presence.Entered}, Purposes: []store.Purpose{store.Visit, store.Near}},
+		Trigger: Trigger{Kinds: []Kind{Entered}, Purposes: []store.Purpose{store.Visit, store.Near}},
 		Offer: &Offer{
 			ID: id(50), Titles: map[string]string{"ko": "라떼 30% 쿠폰", "en": "30% off any latte"}, PerPerson: 1, Validity: 2 * time.Hour,
 		},
@@ -95,7 +94,7 @@ func phone() audience.Device {
 
 func entering() *Moment {
 	return &Moment{
-		ID: id(70), Kind: presence.Entered, Fence: wall(store.Near), Store: cafe(), DeviceID: id(60),
+		ID: id(70), Kind: Entered, Fence: wall(store.Near), Store: cafe(), DeviceID: id(60),
 		At: noon.Add(-2 * time.Second), Received: noon, Distance: 12,
 	}
 }

@@ -3,7 +3,6 @@ package campaign
 import (
 	"time"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -19,9 +18,9 @@ func deadlineOf(c *Campaign, m *Moment) time.Time {
 	switch {
 	case c.Deadline > 0:
 		return m.Received.Add(c.Deadline)
-	case m.Kind == presence.Exited:
+	case m.Kind == Exited:
 		return m.Received.Add(deadlineExited)
-	case m.Kind == presence.Approached:
+	case m.Kind == Approached:
 		return m.Received.Add(deadlineApproached)
 	}
 	return m.Received.Add(deadlineInside)

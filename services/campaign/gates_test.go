@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/pusher/cap"
 	"github.com/wantgo/wantgo/services/audience"
@@ -51,7 +50,7 @@ func TestGates(t *testing.T) {
 		{"received unknown", func(s *scene) { s.m.Received = time.Time{} }, NotFresh, map[string]string{"why": "time_unknown"}},
 		{"before the deadline", func(s *scene) { s.m.Received = noon.Add(-10*time.Minute + 1) }, Won, nil},
 		{"at the deadline", func(s *scene) { s.m.Received = noon.Add(-10 * time.Minute) }, NotFresh, map[string]string{"why": "deadline"}},
-		{"exited has 30 min", func(s *scene) { s.m.Kind = presence.Exited; s.m.Received = noon.Add(-29 * time.Minute) }, Won, nil},
+		{"exited has 30 min", func(s *scene) { s.m.Kind = Exited; s.m.Received = noon.Add(-29 * time.Minute) }, Won, nil},
 		{"own deadline", func(s *scene) { s.c.Deadline = time.Minute; s.m.Received = noon.Add(-2 * time.Minute) }, NotFresh, nil},
 
 		{"brand stopped", func(s *scene) { s.v.Brand.Stopped = true; s.c.State = Paused }, BrandStopped, nil},

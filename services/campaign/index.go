@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -23,7 +22,7 @@ type Index struct {
 }
 
 type placeKey struct {
-	kind    presence.Kind
+	kind    Kind
 	purpose store.Purpose
 }
 
@@ -62,7 +61,7 @@ func (x *Index) add(c *Campaign) {
 			x.put(placeKey{kind, purpose}, e)
 		}
 	}
-	if d := c.Trigger.Dwell; c.Trigger.On(presence.Dwelled) && d > 0 && (x.shortest == 0 || d < x.shortest) {
+	if d := c.Trigger.Dwell; c.Trigger.On(Dwelled) && d > 0 && (x.shortest == 0 || d < x.shortest) {
 		x.shortest = d
 	}
 }
@@ -98,7 +97,7 @@ func (x *Index) Match(m *Moment, dst []Candidate) []Candidate {
 		tags = m.Store.Tags
 	}
 	x.each(placeKey{m.Kind, m.Fence.Purpose}, m.Store, tags, func(c *Campaign) {
-		if m.Kind != presence.Dwelled || m.dwellAsked(c) == m.dwellReached() {
+		if m.Kind != Dwelled || m.dwellAsked(c) == m.dwellReached() {
 			dst = append(dst, Candidate{Campaign: c, Moment: m})
 		}
 	})

@@ -26,7 +26,7 @@ func TestMatchAgainstAScan(t *testing.T) {
 		}
 		return list
 	}
-	kinds := []presence.Kind{presence.Entered, presence.Dwelled, presence.Exited}
+	kinds := []Kind{Entered, Dwelled, Exited}
 	purposes := []store.Purpose{store.Visit, store.Near, store.Other}
 	states := []State{Live, Live, Paused, Draft, Ended}
 	dwells := []time.Duration{0, 5 * time.Minute, 10 * time.Minute}
@@ -39,7 +39,7 @@ func TestMatchAgainstAScan(t *testing.T) {
 			for range 1 + rng.IntN(3) {
 				c.Trigger.Kinds = append(c.Trigger.Kinds, kinds[rng.IntN(3)])
 			}
-			if c.Trigger.On(presence.Dwelled) {
+			if c.Trigger.On(Dwelled) {
 				c.Trigger.Dwell = dwells[rng.IntN(3)]
 			}
 			for n := range 3 {
@@ -96,7 +96,7 @@ func scan(campaigns []*Campaign, m *Moment) (found []uuid.UUID) {
 		if wanted == 0 {
 			wanted = m.FenceDwell
 		}
-		if here && (m.Kind != presence.Dwelled || wanted == m.Dwell) {
+		if here && (m.Kind != Dwelled || wanted == m.Dwell) {
 			found = append(found, c.ID)
 		}
 	}
@@ -105,7 +105,7 @@ func scan(campaigns []*Campaign, m *Moment) (found []uuid.UUID) {
 
 func dwelling(d time.Duration) *Campaign {
 	c := latte()
-	c.ID, c.Trigger.Kinds, c.Trigger.Dwell = id(uint64(d/time.Minute)), []presence.Kind{presence.Dwelled}, d
+	c.ID, c.Trigger.Kinds, c.Trigger.Dwell = id(uint64(d/time.Minute)), []Kind{Dwelled}, d
 	return c
 }
 
@@ -147,7 +147,7 @@ func TestDwellTimes(t *testing.T) {
 		{20 * time.Minute, 20 * time.Minute, 0, []uuid.UUID{id(20), id(0)}},
 	} {
 		m := entering()
-		m.Kind, m.Dwell, m.FenceDwell = presence.Dwelled, tc.reached, tc.fence
+		m.Kind, m.Dwell, m.FenceDwell = Dwelled, tc.reached, tc.fence
 		if tc.rules > 0 {
 			m.Fence.Rules = &presence.Rules{Dwell: tc.rules}
 		}

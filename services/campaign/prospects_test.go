@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher/cap"
 	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/store"
@@ -105,7 +104,7 @@ func randomProspects(rng *rand.Rand) (v *View, campaigns []*Campaign, stores []*
 	for i := range uint64(3) {
 		c := randomCampaign(rng, 100+i, v.Stock.(*shelf))
 		c.Texts, c.Deadline = latte().Texts, 0
-		c.OpenOnly, c.Trigger.Kinds = maybe(3), []presence.Kind{presence.Exited}
+		c.OpenOnly, c.Trigger.Kinds = maybe(3), []Kind{Exited}
 		if c.Offer == nil {
 			c.Offer = &Offer{ID: id(200 + i), Titles: map[string]string{"ko": "x"}, Validity: time.Hour, PerPerson: rng.IntN(2)}
 		}

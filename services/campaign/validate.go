@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher/cap"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/store"
@@ -161,7 +160,7 @@ func (r *review) kinds() {
 	}
 	for i, kind := range kinds {
 		field := fmt.Sprintf("trigger.kinds[%d]", i)
-		if _, err := ParseKind(kind.String()); err != nil {
+		if _, err := ParseKind(string(kind)); err != nil {
 			r.fault(field, FaultUnknown, "want entered, dwelled, exited or approached")
 		} else if slices.Contains(kinds[:i], kind) {
 			r.fault(field, FaultContradiction, "%s stands there already", kind)
@@ -174,9 +173,9 @@ func (r *review) dwell() {
 	switch {
 	case t.Dwell < 0 || t.Dwell > maxDwell || t.Dwell%time.Second != 0:
 		r.fault("trigger.dwell", FaultOutOfRange, "%s is not whole seconds within 0..%s", t.Dwell, maxDwell)
-	case t.Dwell > 0 && !t.On(presence.Dwelled):
+	case t.Dwell > 0 && !t.On(Dwelled):
 		r.fault("trigger.dwell", FaultContradiction, "only a dwelled trigger has a dwell time")
-	case t.Dwell == 0 && t.On(presence.Dwelled) && r.known.Brand.Settings.Presence.Dwell == 0 && !r.known.FenceDwell:
+	case t.Dwell == 0 && t.On(Dwelled) && r.known.Brand.Settings.Presence.Dwell == 0 && !r.known.FenceDwell:
 		r.fault("trigger.dwell", FaultNeverOccurs, "neither the campaign nor the brand's fences say how long a stay must last")
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher/cap"
 	"github.com/wantgo/wantgo/services/store"
 )
@@ -36,24 +35,24 @@ func TestValidate(t *testing.T) {
 		{"name of lines", func(c *Campaign, _ *Known) { c.Name = "a\nb" }, []string{"name MALFORMED"}},
 		{"state", func(c *Campaign, _ *Known) { c.State = "" }, []string{"state UNKNOWN"}},
 
-		{"kind", func(c *Campaign, _ *Known) { c.Trigger.Kinds = []presence.Kind{9} }, []string{"trigger.kinds[0] UNKNOWN"}},
+		{"kind", func(c *Campaign, _ *Known) { c.Trigger.Kinds = []Kind{"gone"} }, []string{"trigger.kinds[0] UNKNOWN"}},
 		{"no kind", func(c *Campaign, _ *Known) { c.Trigger.Kinds = nil }, []string{"trigger.kinds REQUIRED"}},
 		{"a kind twice", func(c *Campaign, _ *Known) {
-			c.Trigger.Kinds = []presence.Kind{presence.Entered, presence.Exited, presence.Entered}
+			c.Trigger.Kinds = []Kind{Entered, Exited, Entered}
 		}, []string{"trigger.kinds[2] CONTRADICTION"}},
 		{"dwell beside another kind", func(c *Campaign, _ *Known) {
-			c.Trigger.Kinds, c.Trigger.Dwell = []presence.Kind{presence.Entered, presence.Dwelled}, time.Minute
+			c.Trigger.Kinds, c.Trigger.Dwell = []Kind{Entered, Dwelled}, time.Minute
 		}, nil},
 		{"unknown stores", func(c *Campaign, _ *Known) { c.Trigger.Stores = []uuid.UUID{id(21), id(20), uuid.Nil} },
 			[]string{"trigger.stores[0] UNKNOWN", "trigger.stores[2] UNKNOWN"}},
 		{"empty tag", func(c *Campaign, _ *Known) { c.Trigger.Tags = []string{"a", ""} }, []string{"trigger.tags[1] REQUIRED"}},
 		{"purpose", func(c *Campaign, _ *Known) { c.Trigger.Purposes = []store.Purpose{"spy"} }, []string{"trigger.purposes[0] UNKNOWN"}},
 		{"dwell of an entered", func(c *Campaign, _ *Known) { c.Trigger.Dwell = time.Minute }, []string{"trigger.dwell CONTRADICTION"}},
-		{"dwell below zero", func(c *Campaign, _ *Known) { c.Trigger.Kinds, c.Trigger.Dwell = []presence.Kind{presence.Dwelled}, -1 }, []string{"trigger.dwell OUT_OF_RANGE"}},
-		{"nobody says how long", func(c *Campaign, _ *Known) { c.Trigger.Kinds = []presence.Kind{presence.Dwelled} }, []string{"trigger.dwell NEVER_OCCURS"}},
-		{"fences say how long", func(c *Campaign, k *Known) { c.Trigger.Kinds = []presence.Kind{presence.Dwelled}; k.FenceDwell = true }, nil},
+		{"dwell below zero", func(c *Campaign, _ *Known) { c.Trigger.Kinds, c.Trigger.Dwell = []Kind{Dwelled}, -1 }, []string{"trigger.dwell OUT_OF_RANGE"}},
+		{"nobody says how long", func(c *Campaign, _ *Known) { c.Trigger.Kinds = []Kind{Dwelled} }, []string{"trigger.dwell NEVER_OCCURS"}},
+		{"fences say how long", func(c *Campaign, k *Known) { c.Trigger.Kinds = []Kind{Dwelled}; k.FenceDwell = true }, nil},
 		{"the brand says how long", func(c *Campaign, k *Known) {
-			c.Trigger.Kinds = []presence.Kind{presence.Dwelled}
+			c.Trigger.Kinds = []Kind{Dwelled}
 			k.Brand.Settings.Presence.Dwell = time.Minute
 		}, nil},
 
@@ -72,16 +71,16 @@ func TestValidate(t *testing.T) {
 		{"no such day", func(c *Campaign, _ *Known) { c.Schedule.StartDate = "2026-02-30" }, []string{"schedule.start_date MALFORMED"}},
 		{"a far start", func(c *Campaign, _ *Known) { c.Schedule.StartDate = "2031-01-01" }, nil},
 		{"hours on no day that is left", func(c *Campaign, _ *Known) {
-			c.Schedule = Schedule{"2026-05-18", "2026-05-19", []store.Span{{Day: time.Sunday, From: 0, Until: 1440}}}
+			c.Schedule = Schedule{StartDate: "2026-05-18", EndDate: "2026-05-19", Weekly: []store.Span{{Day: time.Sunday, From: 0, Until: 1440}}}
 		}, []string{"schedule.weekly NEVER_OCCURS"}},
 		{"hours over for the last day", func(c *Campaign, _ *Known) {
-			c.Schedule = Schedule{"", "2026-05-13", []store.Span{{Day: time.Wednesday, From: 600, Until: 720}}}
+			c.Schedule = Schedule{StartDate: "", EndDate: "2026-05-13", Weekly: []store.Span{{Day: time.Wednesday, From: 600, Until: 720}}}
 		}, []string{"schedule.weekly NEVER_OCCURS"}},
 		{"hours not over for the last day", func(c *Campaign, _ *Known) {
-			c.Schedule = Schedule{"", "2026-05-13", []store.Span{{Day: time.Wednesday, From: 600, Until: 721}}}
+			c.Schedule = Schedule{StartDate: "", EndDate: "2026-05-13", Weekly: []store.Span{{Day: time.Wednesday, From: 600, Until: 721}}}
 		}, nil},
 		{"night that began on the last day", func(c *Campaign, k *Known) {
-			c.Schedule = Schedule{"", "2026-05-12", []store.Span{{Day: time.Tuesday, From: 1320, Until: 120}}}
+			c.Schedule = Schedule{StartDate: "", EndDate: "2026-05-12", Weekly: []store.Span{{Day: time.Tuesday, From: 1320, Until: 120}}}
 			k.Now = time.Date(2026, 5, 12, 16, 30, 0, 0, time.UTC) // 01:30 in Seoul, a day later
 		}, nil},
 		{"no length", func(c *Campaign, _ *Known) { c.Schedule.Weekly = []store.Span{{Day: 1, From: 60, Until: 60}} },
@@ -92,7 +91,7 @@ func TestValidate(t *testing.T) {
 			c.Schedule.Weekly = []store.Span{{From: 1440, Until: 60}, {From: 0, Until: 1441}}
 		}, []string{"schedule.weekly[0].from OUT_OF_RANGE", "schedule.weekly[1].until OUT_OF_RANGE"}},
 		{"hours that the clock skips", func(c *Campaign, k *Known) {
-			c.Schedule = Schedule{"2027-03-14", "2027-03-14", []store.Span{{Day: time.Sunday, From: 130, Until: 170}}}
+			c.Schedule = Schedule{StartDate: "2027-03-14", EndDate: "2027-03-14", Weekly: []store.Span{{Day: time.Sunday, From: 130, Until: 170}}}
 			k.Brand.Settings.TimeZone = "America/New_York"
 		}, []string{"schedule.weekly NEVER_OCCURS"}},
 
@@ -175,7 +174,7 @@ func TestValidate(t *testing.T) {
 
 func TestCampaignAsJSON(t *testing.T) {
 	c := latte()
-	c.Trigger.Kinds, c.Trigger.Dwell = []presence.Kind{presence.Dwelled}, 5*time.Minute
+	c.Trigger.Kinds, c.Trigger.Dwell = []Kind{Dwelled}, 5*time.Minute
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"trigger":{"kinds":["dwelled"],"dwell":300000000000,"purposes":["visit","near"]}`)

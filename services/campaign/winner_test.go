@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/pusher/cap"
 )
@@ -23,7 +22,7 @@ func TestWinnerFillsTheResult(t *testing.T) {
 	d := r.Decisions[0]
 	require.Equal(t, Decision{
 		ID: id(1001), MomentID: id(70), CampaignID: id(40), StoreID: id(20), FenceID: id(30), DeviceID: id(60),
-		Kind: presence.Entered, Reason: Won, At: noon, Notification: id(1003), Coupon: id(1002), Channel: ChannelPush,
+		Kind: Entered, Reason: Won, At: noon, Notification: id(1003), Coupon: id(1002), Channel: ChannelPush,
 	}, d)
 	require.Equal(t, &Coupon{
 		ID: id(1002), BrandID: id(1), PersonID: id(2), OfferID: id(50), CampaignID: id(40), Code: "7K3M9QXR2TVW",

@@ -48,7 +48,7 @@ func TestAnApproachWinsACampaignOnce(t *testing.T) {
 			rules.ApproachDistance = 150
 			w := newWorld(t, policy, nil)
 			w.open(2, 60, &rules)
-			w.run(latte(true, func(c *campaign.Campaign) { c.Trigger.Kinds = []presence.Kind{presence.Approached} }))
+			w.run(latte(true, func(c *campaign.Campaign) { c.Trigger.Kinds = []campaign.Kind{campaign.Approached} }))
 			a := &approacher{phone: nil, nodes: []*engine.Engine{w.node(), w.node()}}
 			a.phone = w.phone(a.nodes[0])
 			a.walk(600, 90)

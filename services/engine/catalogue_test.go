@@ -47,7 +47,7 @@ func TestChangedFenceEndsVisits(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			w := newWorld(t, presence.Standard, nil)
 			w.open(1, 60, nil)
-			w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []presence.Kind{presence.Exited} }))
+			w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []campaign.Kind{campaign.Exited} }))
 			a, b := w.node(), w.node()
 			var all []*phone
 			for _, p := range w.phones(a, 5) {

@@ -111,14 +111,14 @@ func (t *turn) take(result *campaign.Result) {
 func traceOf(d *campaign.Decision, revision int64) Trace {
 	return Trace{
 		ID: d.ID, MomentID: d.MomentID, DeviceID: d.DeviceID, CampaignID: d.CampaignID, CampaignRev: revision,
-		Kind: d.Kind.String(), Reason: string(d.Reason), Values: d.Values, At: d.At,
+		Kind: string(d.Kind), Reason: string(d.Reason), Values: d.Values, At: d.At,
 		NotificationID: d.Notification, CouponID: d.Coupon, Channel: d.Channel,
 	}
 }
 
 func decisionTold(d *campaign.Decision) DecisionAnswer {
 	return DecisionAnswer{
-		ID: d.ID, CampaignID: d.CampaignID, MomentID: d.MomentID, DeviceID: d.DeviceID, Kind: d.Kind.String(),
+		ID: d.ID, CampaignID: d.CampaignID, MomentID: d.MomentID, DeviceID: d.DeviceID, Kind: string(d.Kind),
 		Reason: string(d.Reason), Values: d.Values, At: d.At.UnixMilli(), NotificationID: d.Notification, CouponID: d.Coupon,
 	}
 }

@@ -45,7 +45,7 @@ func isMoment(tr *presence.Transition) bool {
 
 func newMoment(d *deviceState, tr *presence.Transition, place *Place, fv *fenceView, received time.Time, p *Ping, foreground bool) campaign.Moment {
 	m := campaign.Moment{
-		ID: place.ID, Kind: tr.Kind, Fence: fv.fence, Store: fv.store, DeviceID: d.id,
+		ID: place.ID, Kind: campaign.KindOf(tr.Kind), Fence: fv.fence, Store: fv.store, DeviceID: d.id,
 		At: place.At, Received: received, Late: tr.Late, Foreground: foreground,
 	}
 	m.Stayed = time.Duration(tr.At-tr.Since) * time.Millisecond

@@ -35,7 +35,7 @@ func TestTimerAndPingCompeteOnce(t *testing.T) {
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
 	w.run(latte(false, dwellAfter(4*time.Minute)))
-	w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []presence.Kind{presence.Exited} }))
+	w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []campaign.Kind{campaign.Exited} }))
 	e := w.node()
 	p := w.phone(e)
 	p.enters(e)

@@ -174,7 +174,7 @@ func TestTimersAskTheGates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, presence.Standard, func(s *brand.Settings) { s.Presence.Dwell = 4 * time.Minute })
 	w.open(1, 60, nil)
-	w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []presence.Kind{presence.Dwelled} }))
+	w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []campaign.Kind{campaign.Dwelled} }))
 	e := w.node()
 	p := w.phone(e)
 	require.Equal(t, []string{"entered f-0"}, kinds(p.tell(e, storePlace(0), storePlace(0), storePlace(0), storePlace(0)).Transitions))

@@ -43,7 +43,7 @@ func TestManyNodesAreAsOne(t *testing.T) {
 	for _, x := range []*world{w, twin} {
 		x.open(4, 60, nil)
 		x.run(latte(true, stock))
-		x.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []presence.Kind{presence.Exited} }))
+		x.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []campaign.Kind{campaign.Exited} }))
 	}
 	f := &faulty{Store: w.store}
 	lose := 0.0

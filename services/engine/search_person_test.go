@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wantgo/wantgo/geo"
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher/cap"
 	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/brand"
@@ -37,7 +36,7 @@ func (r chance) offersToWin(stores map[uuid.UUID]store.Store) (list []*campaign.
 	}
 	for _, c := range list {
 		c.Texts = map[string]campaign.Text{"ko": {Title: "x", Body: "y"}}
-		c.Trigger.Kinds = []presence.Kind{presence.Entered}
+		c.Trigger.Kinds = []campaign.Kind{campaign.Entered}
 		if r.IntN(3) == 0 {
 			c.Cooldown = time.Duration(r.IntN(48)) * time.Hour
 		}
@@ -99,7 +98,7 @@ func (r chance) decides(who *seeker) wins {
 		}
 		device := r.id()
 		v.Profile, v.Stock, v.Now, v.NewID, v.Devices = &profile, stock, at, r.id, []audience.Device{{ID: device}}
-		m := &campaign.Moment{ID: r.id(), Kind: presence.Entered, Store: s, DeviceID: device, At: at, Received: at, Foreground: true}
+		m := &campaign.Moment{ID: r.id(), Kind: campaign.Entered, Store: s, DeviceID: device, At: at, Received: at, Foreground: true}
 		return !who.full && campaign.Decide(&v, []campaign.Candidate{{Campaign: c, Moment: m}}).Winner != nil
 	}
 }

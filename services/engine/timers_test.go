@@ -16,7 +16,7 @@ import (
 
 func dwellAfter(d time.Duration) func(*campaign.Campaign) {
 	return func(c *campaign.Campaign) {
-		c.Trigger.Kinds, c.Trigger.Dwell = []presence.Kind{presence.Dwelled}, d
+		c.Trigger.Kinds, c.Trigger.Dwell = []campaign.Kind{campaign.Dwelled}, d
 		c.Name = d.String()
 	}
 }
@@ -156,7 +156,7 @@ func TestSilenceEndsAVisit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, presence.Standard, nil)
 	w.open(1, 60, nil)
-	w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []presence.Kind{presence.Exited} }))
+	w.run(latte(false, func(c *campaign.Campaign) { c.Trigger.Kinds = []campaign.Kind{campaign.Exited} }))
 	e := w.node()
 	p := w.phone(e)
 	p.enters(e)

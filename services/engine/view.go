@@ -66,7 +66,7 @@ func sameShape(a, b *store.Fence) bool {
 // changesDwell tells whether a campaign's change may change dwell times of fences. Compiling all fences again is
 // the simple, seldom paid answer.
 func (t *brandTables) changesDwell(c *campaign.Campaign) bool {
-	return c.Trigger.On(presence.Dwelled)
+	return c.Trigger.On(campaign.Dwelled)
 }
 
 func (t *brandTables) compile(whole bool, touched []uuid.UUID, campaigns bool) (*view, error) {

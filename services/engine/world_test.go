@@ -162,7 +162,7 @@ func (w *world) write(cw engine.CatalogueWrite) {
 func latte(offer bool, change func(*campaign.Campaign)) campaign.Campaign {
 	c := campaign.Campaign{
 		ID: uuid.New(), ExternalID: "c-" + uuid.NewString(), Name: "Latte", State: campaign.Live, Category: campaign.Ad,
-		Trigger: campaign.Trigger{Kinds: []presence.Kind{presence.Entered}, Purposes: []store.Purpose{store.Visit, store.Near}},
+		Trigger: campaign.Trigger{Kinds: []campaign.Kind{campaign.Entered}, Purposes: []store.Purpose{store.Visit, store.Near}},
 		Texts:   map[string]campaign.Text{"ko": {Title: "오늘만", Body: "{store}에서"}, "en": {Title: "Today", Body: "At {store}"}},
 	}
 	if offer {

@@ -46,7 +46,7 @@ func TestCatalogueReadsBack(t *testing.T) {
 	b := newBrand(t, s)
 	shop := aStore("s-1")
 	circle, area := aCircle(t, shop.ID, store.Visit), store.Fence{ID: uuid.New(), ExternalID: "f-1", Purpose: store.Other, Area: anArea(t)}
-	promo := campaign.Campaign{ID: uuid.New(), ExternalID: "c-1", Name: "점심", State: campaign.Live, Trigger: campaign.Trigger{Kinds: []presence.Kind{presence.Entered}, Stores: []uuid.UUID{shop.ID}},
+	promo := campaign.Campaign{ID: uuid.New(), ExternalID: "c-1", Name: "점심", State: campaign.Live, Trigger: campaign.Trigger{Kinds: []campaign.Kind{campaign.Entered}, Stores: []uuid.UUID{shop.ID}},
 		Offer: &campaign.Offer{ID: uuid.New(), Stock: 10, PerPerson: 1, Validity: time.Hour}, Texts: map[string]campaign.Text{"ko": {Title: "t", Body: "b"}}}
 	key := brand.Key{ID: uuid.New(), BrandID: b, Kind: brand.APIKey, Name: "till", Hash: []byte{1, 2}, Scopes: []brand.Scope{brand.ScopeCouponsRedeem}, StoreIDs: []uuid.UUID{shop.ID}, CreatedAt: noon}
 	credential := brand.Credential{ID: uuid.New(), BrandID: b, Provider: pusher.APNs, Fingerprint: "ab", Sealed: []byte{9}, KeyID: "k", TeamID: "t", Topic: "a.b", Sandbox: true, UpdatedAt: noon}

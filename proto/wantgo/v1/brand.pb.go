@@ -75,6 +75,115 @@ func (BrandSettings_MockPolicy) EnumDescriptor() ([]byte, []int) {
 	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{1, 0}
 }
 
+type Attribute_Type int32
+
+const (
+	Attribute_TYPE_UNSPECIFIED Attribute_Type = 0
+	Attribute_STRING           Attribute_Type = 1
+	Attribute_NUMBER           Attribute_Type = 2
+	Attribute_BOOL             Attribute_Type = 3
+	// "YYYY-MM-DD".
+	Attribute_DATE Attribute_Type = 4
+	// Of strings.
+	Attribute_LIST Attribute_Type = 5
+)
+
+// Enum value maps for Attribute_Type.
+var (
+	Attribute_Type_name = map[int32]string{
+		0: "TYPE_UNSPECIFIED",
+		1: "STRING",
+		2: "NUMBER",
+		3: "BOOL",
+		4: "DATE",
+		5: "LIST",
+	}
+	Attribute_Type_value = map[string]int32{
+		"TYPE_UNSPECIFIED": 0,
+		"STRING":           1,
+		"NUMBER":           2,
+		"BOOL":             3,
+		"DATE":             4,
+		"LIST":             5,
+	}
+)
+
+func (x Attribute_Type) Enum() *Attribute_Type {
+	p := new(Attribute_Type)
+	*p = x
+	return p
+}
+
+func (x Attribute_Type) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Attribute_Type) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_brand_proto_enumTypes[1].Descriptor()
+}
+
+func (Attribute_Type) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_brand_proto_enumTypes[1]
+}
+
+func (x Attribute_Type) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Attribute_Type.Descriptor instead.
+func (Attribute_Type) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{2, 0}
+}
+
+type EventType_Way int32
+
+const (
+	EventType_WAY_UNSPECIFIED EventType_Way = 0
+	EventType_TASK            EventType_Way = 1
+	EventType_CONTENT         EventType_Way = 2
+)
+
+// Enum value maps for EventType_Way.
+var (
+	EventType_Way_name = map[int32]string{
+		0: "WAY_UNSPECIFIED",
+		1: "TASK",
+		2: "CONTENT",
+	}
+	EventType_Way_value = map[string]int32{
+		"WAY_UNSPECIFIED": 0,
+		"TASK":            1,
+		"CONTENT":         2,
+	}
+)
+
+func (x EventType_Way) Enum() *EventType_Way {
+	p := new(EventType_Way)
+	*p = x
+	return p
+}
+
+func (x EventType_Way) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EventType_Way) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_brand_proto_enumTypes[2].Descriptor()
+}
+
+func (EventType_Way) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_brand_proto_enumTypes[2]
+}
+
+func (x EventType_Way) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EventType_Way.Descriptor instead.
+func (EventType_Way) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{3, 0}
+}
+
 type Filing_Mode int32
 
 const (
@@ -118,11 +227,11 @@ func (x Filing_Mode) String() string {
 }
 
 func (Filing_Mode) Descriptor() protoreflect.EnumDescriptor {
-	return file_wantgo_v1_brand_proto_enumTypes[1].Descriptor()
+	return file_wantgo_v1_brand_proto_enumTypes[3].Descriptor()
 }
 
 func (Filing_Mode) Type() protoreflect.EnumType {
-	return &file_wantgo_v1_brand_proto_enumTypes[1]
+	return &file_wantgo_v1_brand_proto_enumTypes[3]
 }
 
 func (x Filing_Mode) Number() protoreflect.EnumNumber {
@@ -131,7 +240,7 @@ func (x Filing_Mode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Filing_Mode.Descriptor instead.
 func (Filing_Mode) EnumDescriptor() ([]byte, []int) {
-	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{2, 0}
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{6, 0}
 }
 
 // The tenant. Brands are made by `wantgo init`.
@@ -263,7 +372,22 @@ type BrandSettings struct {
 	// Pings older than this are refused. Default 24 hours.
 	AgeLimit *durationpb.Duration `protobuf:"bytes,18,opt,name=age_limit,json=ageLimit,proto3" json:"age_limit,omitempty"`
 	// Years of age from which a person decides alone. 0: the jurisdiction's (KR 14). It can only be raised.
-	MinimumAge    int32 `protobuf:"varint,19,opt,name=minimum_age,json=minimumAge,proto3" json:"minimum_age,omitempty"`
+	MinimumAge int32 `protobuf:"varint,19,opt,name=minimum_age,json=minimumAge,proto3" json:"minimum_age,omitempty"`
+	// What AppEvents of the brand's own are called and may carry.
+	EventTypes []*EventType `protobuf:"bytes,20,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
+	// What is known of people beside what this contract names.
+	Attributes []*Attribute `protobuf:"bytes,21,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	StoreSets  []*StoreSet  `protobuf:"bytes,22,rep,name=store_sets,json=storeSets,proto3" json:"store_sets,omitempty"`
+	// Campaign tags that a person may mute.
+	Topics []string `protobuf:"bytes,23,rep,name=topics,proto3" json:"topics,omitempty"`
+	// The share of people whom no campaign tells anything.
+	Holdout float64 `protobuf:"fixed64,24,opt,name=holdout,proto3" json:"holdout,omitempty"`
+	// Changes to the public holidays of a country, by its ISO 3166 code.
+	Holidays map[string]*HolidayChanges `protobuf:"bytes,25,rep,name=holidays,proto3" json:"holidays,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Offers that would compete at one moment are joined into one notification.
+	Digest bool `protobuf:"varint,26,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Somebody else than its writer must approve a campaign before it goes live.
+	Review        bool `protobuf:"varint,27,opt,name=review,proto3" json:"review,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -431,6 +555,307 @@ func (x *BrandSettings) GetMinimumAge() int32 {
 	return 0
 }
 
+func (x *BrandSettings) GetEventTypes() []*EventType {
+	if x != nil {
+		return x.EventTypes
+	}
+	return nil
+}
+
+func (x *BrandSettings) GetAttributes() []*Attribute {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *BrandSettings) GetStoreSets() []*StoreSet {
+	if x != nil {
+		return x.StoreSets
+	}
+	return nil
+}
+
+func (x *BrandSettings) GetTopics() []string {
+	if x != nil {
+		return x.Topics
+	}
+	return nil
+}
+
+func (x *BrandSettings) GetHoldout() float64 {
+	if x != nil {
+		return x.Holdout
+	}
+	return 0
+}
+
+func (x *BrandSettings) GetHolidays() map[string]*HolidayChanges {
+	if x != nil {
+		return x.Holidays
+	}
+	return nil
+}
+
+func (x *BrandSettings) GetDigest() bool {
+	if x != nil {
+		return x.Digest
+	}
+	return false
+}
+
+func (x *BrandSettings) GetReview() bool {
+	if x != nil {
+		return x.Review
+	}
+	return false
+}
+
+// A property or attribute.
+type Attribute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Type          Attribute_Type         `protobuf:"varint,2,opt,name=type,proto3,enum=wantgo.v1.Attribute_Type" json:"type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attribute) Reset() {
+	*x = Attribute{}
+	mi := &file_wantgo_v1_brand_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attribute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attribute) ProtoMessage() {}
+
+func (x *Attribute) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_brand_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
+func (*Attribute) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Attribute) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Attribute) GetType() Attribute_Type {
+	if x != nil {
+		return x.Type
+	}
+	return Attribute_TYPE_UNSPECIFIED
+}
+
+// A type of AppEvents that a brand declares.
+type EventType struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Way           EventType_Way          `protobuf:"varint,2,opt,name=way,proto3,enum=wantgo.v1.EventType_Way" json:"way,omitempty"`
+	Properties    []*Attribute           `protobuf:"bytes,3,rep,name=properties,proto3" json:"properties,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventType) Reset() {
+	*x = EventType{}
+	mi := &file_wantgo_v1_brand_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventType) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventType) ProtoMessage() {}
+
+func (x *EventType) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_brand_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventType.ProtoReflect.Descriptor instead.
+func (*EventType) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *EventType) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EventType) GetWay() EventType_Way {
+	if x != nil {
+		return x.Way
+	}
+	return EventType_WAY_UNSPECIFIED
+}
+
+func (x *EventType) GetProperties() []*Attribute {
+	if x != nil {
+		return x.Properties
+	}
+	return nil
+}
+
+// A saved choice of stores: those that fit any of its parts.
+type StoreSet struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Name             string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	StoreExternalIds []string               `protobuf:"bytes,2,rep,name=store_external_ids,json=storeExternalIds,proto3" json:"store_external_ids,omitempty"`
+	StoreTags        []string               `protobuf:"bytes,3,rep,name=store_tags,json=storeTags,proto3" json:"store_tags,omitempty"`
+	Districts        []string               `protobuf:"bytes,4,rep,name=districts,proto3" json:"districts,omitempty"`
+	// A GeoJSON geometry (RFC 7946), Polygon or MultiPolygon, as text.
+	InsideGeojson string `protobuf:"bytes,5,opt,name=inside_geojson,json=insideGeojson,proto3" json:"inside_geojson,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoreSet) Reset() {
+	*x = StoreSet{}
+	mi := &file_wantgo_v1_brand_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreSet) ProtoMessage() {}
+
+func (x *StoreSet) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_brand_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreSet.ProtoReflect.Descriptor instead.
+func (*StoreSet) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *StoreSet) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *StoreSet) GetStoreExternalIds() []string {
+	if x != nil {
+		return x.StoreExternalIds
+	}
+	return nil
+}
+
+func (x *StoreSet) GetStoreTags() []string {
+	if x != nil {
+		return x.StoreTags
+	}
+	return nil
+}
+
+func (x *StoreSet) GetDistricts() []string {
+	if x != nil {
+		return x.Districts
+	}
+	return nil
+}
+
+func (x *StoreSet) GetInsideGeojson() string {
+	if x != nil {
+		return x.InsideGeojson
+	}
+	return ""
+}
+
+// Days, "YYYY-MM-DD", that are public holidays here beside those that are known, or are none after all.
+type HolidayChanges struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Added         []string               `protobuf:"bytes,1,rep,name=added,proto3" json:"added,omitempty"`
+	Removed       []string               `protobuf:"bytes,2,rep,name=removed,proto3" json:"removed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HolidayChanges) Reset() {
+	*x = HolidayChanges{}
+	mi := &file_wantgo_v1_brand_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HolidayChanges) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HolidayChanges) ProtoMessage() {}
+
+func (x *HolidayChanges) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_brand_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HolidayChanges.ProtoReflect.Descriptor instead.
+func (*HolidayChanges) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *HolidayChanges) GetAdded() []string {
+	if x != nil {
+		return x.Added
+	}
+	return nil
+}
+
+func (x *HolidayChanges) GetRemoved() []string {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
 // How the brand may evaluate positions on a server.
 type Filing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -445,7 +870,7 @@ type Filing struct {
 
 func (x *Filing) Reset() {
 	*x = Filing{}
-	mi := &file_wantgo_v1_brand_proto_msgTypes[2]
+	mi := &file_wantgo_v1_brand_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +882,7 @@ func (x *Filing) String() string {
 func (*Filing) ProtoMessage() {}
 
 func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_brand_proto_msgTypes[2]
+	mi := &file_wantgo_v1_brand_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +895,7 @@ func (x *Filing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filing.ProtoReflect.Descriptor instead.
 func (*Filing) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{2}
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Filing) GetMode() Filing_Mode {
@@ -511,7 +936,7 @@ type QuietHours struct {
 
 func (x *QuietHours) Reset() {
 	*x = QuietHours{}
-	mi := &file_wantgo_v1_brand_proto_msgTypes[3]
+	mi := &file_wantgo_v1_brand_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +948,7 @@ func (x *QuietHours) String() string {
 func (*QuietHours) ProtoMessage() {}
 
 func (x *QuietHours) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_brand_proto_msgTypes[3]
+	mi := &file_wantgo_v1_brand_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +961,7 @@ func (x *QuietHours) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuietHours.ProtoReflect.Descriptor instead.
 func (*QuietHours) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{3}
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *QuietHours) GetStart() string {
@@ -584,7 +1009,7 @@ type IdentifySettings struct {
 
 func (x *IdentifySettings) Reset() {
 	*x = IdentifySettings{}
-	mi := &file_wantgo_v1_brand_proto_msgTypes[4]
+	mi := &file_wantgo_v1_brand_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +1021,7 @@ func (x *IdentifySettings) String() string {
 func (*IdentifySettings) ProtoMessage() {}
 
 func (x *IdentifySettings) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_brand_proto_msgTypes[4]
+	mi := &file_wantgo_v1_brand_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +1034,7 @@ func (x *IdentifySettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifySettings.ProtoReflect.Descriptor instead.
 func (*IdentifySettings) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{4}
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *IdentifySettings) GetIssuer() string {
@@ -652,7 +1077,7 @@ type IdentifySettings_Key struct {
 
 func (x *IdentifySettings_Key) Reset() {
 	*x = IdentifySettings_Key{}
-	mi := &file_wantgo_v1_brand_proto_msgTypes[6]
+	mi := &file_wantgo_v1_brand_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +1089,7 @@ func (x *IdentifySettings_Key) String() string {
 func (*IdentifySettings_Key) ProtoMessage() {}
 
 func (x *IdentifySettings_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_brand_proto_msgTypes[6]
+	mi := &file_wantgo_v1_brand_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +1102,7 @@ func (x *IdentifySettings_Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifySettings_Key.ProtoReflect.Descriptor instead.
 func (*IdentifySettings_Key) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{4, 0}
+	return file_wantgo_v1_brand_proto_rawDescGZIP(), []int{8, 0}
 }
 
 func (x *IdentifySettings_Key) GetId() string {
@@ -707,7 +1132,7 @@ const file_wantgo_v1_brand_proto_rawDesc = "" +
 	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"\xde\t\n" +
+	"updateTime\"\xe7\r\n" +
 	"\rBrandSettings\x12*\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\vdisplayName\x12;\n" +
 	"\fjurisdiction\x18\x02 \x01(\tB\x17\xbaH\x14r\x12R\x00R\x02KRR\x02EUR\x02GBR\x02USR\fjurisdiction\x12)\n" +
@@ -734,17 +1159,68 @@ const file_wantgo_v1_brand_proto_rawDesc = "" +
 	"\ffuture_limit\x18\x11 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\vfutureLimit\x12I\n" +
 	"\tage_limit\x18\x12 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\x9a\x9e\x012\x02\b<R\bageLimit\x12*\n" +
 	"\vminimum_age\x18\x13 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x15(\x00R\n" +
-	"minimumAge\x1a>\n" +
+	"minimumAge\x12@\n" +
+	"\vevent_types\x18\x14 \x03(\v2\x14.wantgo.v1.EventTypeB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\n" +
+	"eventTypes\x12?\n" +
+	"\n" +
+	"attributes\x18\x15 \x03(\v2\x14.wantgo.v1.AttributeB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\n" +
+	"attributes\x12=\n" +
+	"\n" +
+	"store_sets\x18\x16 \x03(\v2\x13.wantgo.v1.StoreSetB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\tstoreSets\x12*\n" +
+	"\x06topics\x18\x17 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x102\x18\x01\"\x06r\x04\x10\x01\x18@R\x06topics\x123\n" +
+	"\aholdout\x18\x18 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00\xe0?)\x00\x00\x00\x00\x00\x00\x00\x00R\aholdout\x12\\\n" +
+	"\bholidays\x18\x19 \x03(\v2&.wantgo.v1.BrandSettings.HolidaysEntryB\x18\xbaH\x15\x9a\x01\x12\x102\"\x0er\f2\n" +
+	"^[A-Z]{2}$R\bholidays\x12\x16\n" +
+	"\x06digest\x18\x1a \x01(\bR\x06digest\x12\x16\n" +
+	"\x06review\x18\x1b \x01(\bR\x06review\x1a>\n" +
 	"\x10OptOutTextsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"A\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aV\n" +
+	"\rHolidaysEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.wantgo.v1.HolidayChangesR\x05value:\x028\x01\"A\n" +
 	"\n" +
 	"MockPolicy\x12\x1b\n" +
 	"\x17MOCK_POLICY_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
 	"\x06REFUSE\x10\x01\x12\n" +
 	"\n" +
-	"\x06ACCEPT\x10\x02\"\x9c\x02\n" +
+	"\x06ACCEPT\x10\x02\"\xcd\x01\n" +
+	"\tAttribute\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,63}$R\x04name\x129\n" +
+	"\x04type\x18\x02 \x01(\x0e2\x19.wantgo.v1.Attribute.TypeB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04type\"R\n" +
+	"\x04Type\x12\x14\n" +
+	"\x10TYPE_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06STRING\x10\x01\x12\n" +
+	"\n" +
+	"\x06NUMBER\x10\x02\x12\b\n" +
+	"\x04BOOL\x10\x03\x12\b\n" +
+	"\x04DATE\x10\x04\x12\b\n" +
+	"\x04LIST\x10\x05\"\xe9\x01\n" +
+	"\tEventType\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,63}$R\x04name\x126\n" +
+	"\x03way\x18\x02 \x01(\x0e2\x18.wantgo.v1.EventType.WayB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x03way\x12>\n" +
+	"\n" +
+	"properties\x18\x03 \x03(\v2\x14.wantgo.v1.AttributeB\b\xbaH\x05\x92\x01\x02\x102R\n" +
+	"properties\"1\n" +
+	"\x03Way\x12\x13\n" +
+	"\x0fWAY_UNSPECIFIED\x10\x00\x12\b\n" +
+	"\x04TASK\x10\x01\x12\v\n" +
+	"\aCONTENT\x10\x02\"\xec\x01\n" +
+	"\bStoreSet\x12\x1d\n" +
+	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04name\x129\n" +
+	"\x12store_external_ids\x18\x02 \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x90N\x18\x01R\x10storeExternalIds\x12)\n" +
+	"\n" +
+	"store_tags\x18\x03 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\x102\x18\x01R\tstoreTags\x12)\n" +
+	"\tdistricts\x18\x04 \x03(\tB\v\xbaH\b\x92\x01\x05\x10\xc8\x01\x18\x01R\tdistricts\x120\n" +
+	"\x0einside_geojson\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\xc0\x84=R\rinsideGeojson\"\x9a\x01\n" +
+	"\x0eHolidayChanges\x12A\n" +
+	"\x05added\x18\x01 \x03(\tB+\xbaH(\x92\x01%\x10\x90\x03\" r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x05added\x12E\n" +
+	"\aremoved\x18\x02 \x03(\tB+\xbaH(\x92\x01%\x10\x90\x03\" r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\aremoved\"\x9c\x02\n" +
 	"\x06Filing\x126\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x16.wantgo.v1.Filing.ModeB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04mode\x12\x1f\n" +
@@ -788,45 +1264,60 @@ func file_wantgo_v1_brand_proto_rawDescGZIP() []byte {
 	return file_wantgo_v1_brand_proto_rawDescData
 }
 
-var file_wantgo_v1_brand_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wantgo_v1_brand_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_wantgo_v1_brand_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_wantgo_v1_brand_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_wantgo_v1_brand_proto_goTypes = []any{
 	(BrandSettings_MockPolicy)(0), // 0: wantgo.v1.BrandSettings.MockPolicy
-	(Filing_Mode)(0),              // 1: wantgo.v1.Filing.Mode
-	(*Brand)(nil),                 // 2: wantgo.v1.Brand
-	(*BrandSettings)(nil),         // 3: wantgo.v1.BrandSettings
-	(*Filing)(nil),                // 4: wantgo.v1.Filing
-	(*QuietHours)(nil),            // 5: wantgo.v1.QuietHours
-	(*IdentifySettings)(nil),      // 6: wantgo.v1.IdentifySettings
-	nil,                           // 7: wantgo.v1.BrandSettings.OptOutTextsEntry
-	(*IdentifySettings_Key)(nil),  // 8: wantgo.v1.IdentifySettings.Key
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*Cap)(nil),                   // 10: wantgo.v1.Cap
-	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
-	(*PresenceRules)(nil),         // 12: wantgo.v1.PresenceRules
+	(Attribute_Type)(0),           // 1: wantgo.v1.Attribute.Type
+	(EventType_Way)(0),            // 2: wantgo.v1.EventType.Way
+	(Filing_Mode)(0),              // 3: wantgo.v1.Filing.Mode
+	(*Brand)(nil),                 // 4: wantgo.v1.Brand
+	(*BrandSettings)(nil),         // 5: wantgo.v1.BrandSettings
+	(*Attribute)(nil),             // 6: wantgo.v1.Attribute
+	(*EventType)(nil),             // 7: wantgo.v1.EventType
+	(*StoreSet)(nil),              // 8: wantgo.v1.StoreSet
+	(*HolidayChanges)(nil),        // 9: wantgo.v1.HolidayChanges
+	(*Filing)(nil),                // 10: wantgo.v1.Filing
+	(*QuietHours)(nil),            // 11: wantgo.v1.QuietHours
+	(*IdentifySettings)(nil),      // 12: wantgo.v1.IdentifySettings
+	nil,                           // 13: wantgo.v1.BrandSettings.OptOutTextsEntry
+	nil,                           // 14: wantgo.v1.BrandSettings.HolidaysEntry
+	(*IdentifySettings_Key)(nil),  // 15: wantgo.v1.IdentifySettings.Key
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*Cap)(nil),                   // 17: wantgo.v1.Cap
+	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
+	(*PresenceRules)(nil),         // 19: wantgo.v1.PresenceRules
 }
 var file_wantgo_v1_brand_proto_depIdxs = []int32{
-	3,  // 0: wantgo.v1.Brand.settings:type_name -> wantgo.v1.BrandSettings
-	9,  // 1: wantgo.v1.Brand.stop_time:type_name -> google.protobuf.Timestamp
-	9,  // 2: wantgo.v1.Brand.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 3: wantgo.v1.Brand.update_time:type_name -> google.protobuf.Timestamp
-	4,  // 4: wantgo.v1.BrandSettings.filing:type_name -> wantgo.v1.Filing
-	7,  // 5: wantgo.v1.BrandSettings.opt_out_texts:type_name -> wantgo.v1.BrandSettings.OptOutTextsEntry
-	10, // 6: wantgo.v1.BrandSettings.caps:type_name -> wantgo.v1.Cap
-	11, // 7: wantgo.v1.BrandSettings.minimum_gap:type_name -> google.protobuf.Duration
-	12, // 8: wantgo.v1.BrandSettings.presence:type_name -> wantgo.v1.PresenceRules
+	5,  // 0: wantgo.v1.Brand.settings:type_name -> wantgo.v1.BrandSettings
+	16, // 1: wantgo.v1.Brand.stop_time:type_name -> google.protobuf.Timestamp
+	16, // 2: wantgo.v1.Brand.create_time:type_name -> google.protobuf.Timestamp
+	16, // 3: wantgo.v1.Brand.update_time:type_name -> google.protobuf.Timestamp
+	10, // 4: wantgo.v1.BrandSettings.filing:type_name -> wantgo.v1.Filing
+	13, // 5: wantgo.v1.BrandSettings.opt_out_texts:type_name -> wantgo.v1.BrandSettings.OptOutTextsEntry
+	17, // 6: wantgo.v1.BrandSettings.caps:type_name -> wantgo.v1.Cap
+	18, // 7: wantgo.v1.BrandSettings.minimum_gap:type_name -> google.protobuf.Duration
+	19, // 8: wantgo.v1.BrandSettings.presence:type_name -> wantgo.v1.PresenceRules
 	0,  // 9: wantgo.v1.BrandSettings.mock_policy:type_name -> wantgo.v1.BrandSettings.MockPolicy
-	6,  // 10: wantgo.v1.BrandSettings.identify:type_name -> wantgo.v1.IdentifySettings
-	5,  // 11: wantgo.v1.BrandSettings.quiet_hours:type_name -> wantgo.v1.QuietHours
-	11, // 12: wantgo.v1.BrandSettings.future_limit:type_name -> google.protobuf.Duration
-	11, // 13: wantgo.v1.BrandSettings.age_limit:type_name -> google.protobuf.Duration
-	1,  // 14: wantgo.v1.Filing.mode:type_name -> wantgo.v1.Filing.Mode
-	8,  // 15: wantgo.v1.IdentifySettings.keys:type_name -> wantgo.v1.IdentifySettings.Key
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	12, // 10: wantgo.v1.BrandSettings.identify:type_name -> wantgo.v1.IdentifySettings
+	11, // 11: wantgo.v1.BrandSettings.quiet_hours:type_name -> wantgo.v1.QuietHours
+	18, // 12: wantgo.v1.BrandSettings.future_limit:type_name -> google.protobuf.Duration
+	18, // 13: wantgo.v1.BrandSettings.age_limit:type_name -> google.protobuf.Duration
+	7,  // 14: wantgo.v1.BrandSettings.event_types:type_name -> wantgo.v1.EventType
+	6,  // 15: wantgo.v1.BrandSettings.attributes:type_name -> wantgo.v1.Attribute
+	8,  // 16: wantgo.v1.BrandSettings.store_sets:type_name -> wantgo.v1.StoreSet
+	14, // 17: wantgo.v1.BrandSettings.holidays:type_name -> wantgo.v1.BrandSettings.HolidaysEntry
+	1,  // 18: wantgo.v1.Attribute.type:type_name -> wantgo.v1.Attribute.Type
+	2,  // 19: wantgo.v1.EventType.way:type_name -> wantgo.v1.EventType.Way
+	6,  // 20: wantgo.v1.EventType.properties:type_name -> wantgo.v1.Attribute
+	3,  // 21: wantgo.v1.Filing.mode:type_name -> wantgo.v1.Filing.Mode
+	15, // 22: wantgo.v1.IdentifySettings.keys:type_name -> wantgo.v1.IdentifySettings.Key
+	9,  // 23: wantgo.v1.BrandSettings.HolidaysEntry.value:type_name -> wantgo.v1.HolidayChanges
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_brand_proto_init() }
@@ -836,14 +1327,14 @@ func file_wantgo_v1_brand_proto_init() {
 	}
 	file_wantgo_v1_cap_proto_init()
 	file_wantgo_v1_presence_proto_init()
-	file_wantgo_v1_brand_proto_msgTypes[3].OneofWrappers = []any{}
+	file_wantgo_v1_brand_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_v1_brand_proto_rawDesc), len(file_wantgo_v1_brand_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   7,
+			NumEnums:      4,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -36,6 +36,12 @@ const (
 	Campaign_PAUSED Campaign_State = 3
 	// Over for good.
 	Campaign_ENDED Campaign_State = 4
+	// Waits for somebody else than its writer to approve it.
+	Campaign_IN_REVIEW Campaign_State = 5
+	// Approved; goes live by itself when its schedule begins.
+	Campaign_SCHEDULED Campaign_State = 6
+	// Ended, and left out of lists that do not ask for it.
+	Campaign_ARCHIVED Campaign_State = 7
 )
 
 // Enum value maps for Campaign_State.
@@ -46,6 +52,9 @@ var (
 		2: "LIVE",
 		3: "PAUSED",
 		4: "ENDED",
+		5: "IN_REVIEW",
+		6: "SCHEDULED",
+		7: "ARCHIVED",
 	}
 	Campaign_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -53,6 +62,9 @@ var (
 		"LIVE":              2,
 		"PAUSED":            3,
 		"ENDED":             4,
+		"IN_REVIEW":         5,
+		"SCHEDULED":         6,
+		"ARCHIVED":          7,
 	}
 )
 
@@ -92,6 +104,9 @@ const (
 	Campaign_AD Campaign_Category = 1
 	// A notice about something the person asked for; needs `informational_reason`.
 	Campaign_INFORMATIONAL Campaign_Category = 2
+	// About what the person has: caps neither count it nor hold it back. Needs `informational_reason`, and a trigger that
+	// is neither a fence nor a sending.
+	Campaign_TRANSACTIONAL Campaign_Category = 3
 )
 
 // Enum value maps for Campaign_Category.
@@ -100,11 +115,13 @@ var (
 		0: "CATEGORY_UNSPECIFIED",
 		1: "AD",
 		2: "INFORMATIONAL",
+		3: "TRANSACTIONAL",
 	}
 	Campaign_Category_value = map[string]int32{
 		"CATEGORY_UNSPECIFIED": 0,
 		"AD":                   1,
 		"INFORMATIONAL":        2,
+		"TRANSACTIONAL":        3,
 	}
 )
 
@@ -133,6 +150,161 @@ func (x Campaign_Category) Number() protoreflect.EnumNumber {
 // Deprecated: Use Campaign_Category.Descriptor instead.
 func (Campaign_Category) EnumDescriptor() ([]byte, []int) {
 	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{0, 1}
+}
+
+type Send_Repeat int32
+
+const (
+	Send_REPEAT_UNSPECIFIED Send_Repeat = 0
+	Send_DAILY              Send_Repeat = 1
+	Send_WEEKLY             Send_Repeat = 2
+	Send_MONTHLY            Send_Repeat = 3
+)
+
+// Enum value maps for Send_Repeat.
+var (
+	Send_Repeat_name = map[int32]string{
+		0: "REPEAT_UNSPECIFIED",
+		1: "DAILY",
+		2: "WEEKLY",
+		3: "MONTHLY",
+	}
+	Send_Repeat_value = map[string]int32{
+		"REPEAT_UNSPECIFIED": 0,
+		"DAILY":              1,
+		"WEEKLY":             2,
+		"MONTHLY":            3,
+	}
+)
+
+func (x Send_Repeat) Enum() *Send_Repeat {
+	p := new(Send_Repeat)
+	*p = x
+	return p
+}
+
+func (x Send_Repeat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Send_Repeat) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_campaign_proto_enumTypes[2].Descriptor()
+}
+
+func (Send_Repeat) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_campaign_proto_enumTypes[2]
+}
+
+func (x Send_Repeat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Send_Repeat.Descriptor instead.
+func (Send_Repeat) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{4, 0}
+}
+
+type Send_Absence int32
+
+const (
+	Send_ABSENCE_UNSPECIFIED Send_Absence = 0
+	Send_VISIT               Send_Absence = 1
+	Send_PURCHASE            Send_Absence = 2
+	// Of the app or a notification.
+	Send_OPENING Send_Absence = 3
+)
+
+// Enum value maps for Send_Absence.
+var (
+	Send_Absence_name = map[int32]string{
+		0: "ABSENCE_UNSPECIFIED",
+		1: "VISIT",
+		2: "PURCHASE",
+		3: "OPENING",
+	}
+	Send_Absence_value = map[string]int32{
+		"ABSENCE_UNSPECIFIED": 0,
+		"VISIT":               1,
+		"PURCHASE":            2,
+		"OPENING":             3,
+	}
+)
+
+func (x Send_Absence) Enum() *Send_Absence {
+	p := new(Send_Absence)
+	*p = x
+	return p
+}
+
+func (x Send_Absence) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Send_Absence) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_campaign_proto_enumTypes[3].Descriptor()
+}
+
+func (Send_Absence) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_campaign_proto_enumTypes[3]
+}
+
+func (x Send_Absence) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Send_Absence.Descriptor instead.
+func (Send_Absence) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{4, 1}
+}
+
+type Schedule_Holidays int32
+
+const (
+	// Nothing.
+	Schedule_HOLIDAYS_UNSPECIFIED Schedule_Holidays = 0
+	Schedule_SKIP                 Schedule_Holidays = 1
+	Schedule_ONLY                 Schedule_Holidays = 2
+)
+
+// Enum value maps for Schedule_Holidays.
+var (
+	Schedule_Holidays_name = map[int32]string{
+		0: "HOLIDAYS_UNSPECIFIED",
+		1: "SKIP",
+		2: "ONLY",
+	}
+	Schedule_Holidays_value = map[string]int32{
+		"HOLIDAYS_UNSPECIFIED": 0,
+		"SKIP":                 1,
+		"ONLY":                 2,
+	}
+)
+
+func (x Schedule_Holidays) Enum() *Schedule_Holidays {
+	p := new(Schedule_Holidays)
+	*p = x
+	return p
+}
+
+func (x Schedule_Holidays) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Schedule_Holidays) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_campaign_proto_enumTypes[4].Descriptor()
+}
+
+func (Schedule_Holidays) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_campaign_proto_enumTypes[4]
+}
+
+func (x Schedule_Holidays) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Schedule_Holidays.Descriptor instead.
+func (Schedule_Holidays) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{6, 0}
 }
 
 // Which moments, which hours, which offer or notice, under which caps.
@@ -172,6 +344,18 @@ type Campaign struct {
 	Tags []string `protobuf:"bytes,17,rep,name=tags,proto3" json:"tags,omitempty"`
 	// Set by the server; grows with every change of what is decided by.
 	Version int32 `protobuf:"varint,18,opt,name=version,proto3" json:"version,omitempty"`
+	// CEL over `person`, `store`, `moment` and `now`: which people, where and when. Empty: all.
+	Audience string `protobuf:"bytes,21,opt,name=audience,proto3" json:"audience,omitempty"`
+	// People in any of these segments, by own id. Empty: all.
+	SegmentExternalIds []string `protobuf:"bytes,22,rep,name=segment_external_ids,json=segmentExternalIds,proto3" json:"segment_external_ids,omitempty"`
+	// And in none of these.
+	ExcludedSegmentExternalIds []string `protobuf:"bytes,23,rep,name=excluded_segment_external_ids,json=excludedSegmentExternalIds,proto3" json:"excluded_segment_external_ids,omitempty"`
+	// The share of people who are counted and told nothing, so that what a campaign brings can be told.
+	Holdout float64 `protobuf:"fixed64,24,opt,name=holdout,proto3" json:"holdout,omitempty"`
+	// Ways to say it, of which each person always gets the same one. Empty: one, of the fields of the campaign.
+	Variants []*Variant `protobuf:"bytes,25,rep,name=variants,proto3" json:"variants,omitempty"`
+	// An https address of a picture; variables as in texts.
+	ImageUrl string `protobuf:"bytes,26,opt,name=image_url,json=imageUrl,proto3" json:"image_url,omitempty"`
 	// Set by the server.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Set by the server.
@@ -336,6 +520,48 @@ func (x *Campaign) GetVersion() int32 {
 	return 0
 }
 
+func (x *Campaign) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *Campaign) GetSegmentExternalIds() []string {
+	if x != nil {
+		return x.SegmentExternalIds
+	}
+	return nil
+}
+
+func (x *Campaign) GetExcludedSegmentExternalIds() []string {
+	if x != nil {
+		return x.ExcludedSegmentExternalIds
+	}
+	return nil
+}
+
+func (x *Campaign) GetHoldout() float64 {
+	if x != nil {
+		return x.Holdout
+	}
+	return 0
+}
+
+func (x *Campaign) GetVariants() []*Variant {
+	if x != nil {
+		return x.Variants
+	}
+	return nil
+}
+
+func (x *Campaign) GetImageUrl() string {
+	if x != nil {
+		return x.ImageUrl
+	}
+	return ""
+}
+
 func (x *Campaign) GetCreateTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CreateTime
@@ -350,12 +576,13 @@ func (x *Campaign) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Which transitions make a moment of a campaign. Stores are chosen by any of ids, own ids and tags together (a store
-// that fits one of them fits); none of the three: every store. Fences by ids, own ids and tags likewise, beside the
-// stores; then the fence's purpose must fit.
+// Which moments start a campaign. Stores are chosen by any of ids, own ids, tags, districts, saved sets and a polygon
+// together (a store that fits one of them fits); none of these: every store. Of the chosen stores count the fences of
+// `fence_purposes`. Fences chosen by ids, own ids and tags come beside them, whatever their purpose; with nothing but those,
+// only they count.
 type Trigger struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Kinds []Transition_Kind      `protobuf:"varint,1,rep,packed,name=kinds,proto3,enum=wantgo.v1.Transition_Kind" json:"kinds,omitempty"`
+	Kinds []Moment_Kind          `protobuf:"varint,1,rep,packed,name=kinds,proto3,enum=wantgo.v1.Moment_Kind" json:"kinds,omitempty"`
 	// For DWELLED: after how many minutes inside. 0: the fence's own dwell time.
 	DwellMinutes     int32    `protobuf:"varint,2,opt,name=dwell_minutes,json=dwellMinutes,proto3" json:"dwell_minutes,omitempty"`
 	StoreIds         []string `protobuf:"bytes,3,rep,name=store_ids,json=storeIds,proto3" json:"store_ids,omitempty"`
@@ -367,7 +594,36 @@ type Trigger struct {
 	FenceIds         []string        `protobuf:"bytes,7,rep,name=fence_ids,json=fenceIds,proto3" json:"fence_ids,omitempty"`
 	FenceExternalIds []string        `protobuf:"bytes,8,rep,name=fence_external_ids,json=fenceExternalIds,proto3" json:"fence_external_ids,omitempty"`
 	// A fence with one of these fits.
-	FenceTags     []string `protobuf:"bytes,9,rep,name=fence_tags,json=fenceTags,proto3" json:"fence_tags,omitempty"`
+	FenceTags []string `protobuf:"bytes,9,rep,name=fence_tags,json=fenceTags,proto3" json:"fence_tags,omitempty"`
+	// A store of one of these districts fits.
+	Districts []string `protobuf:"bytes,10,rep,name=districts,proto3" json:"districts,omitempty"`
+	// A store of one of these of the brand's saved sets fits.
+	StoreSets []string `protobuf:"bytes,11,rep,name=store_sets,json=storeSets,proto3" json:"store_sets,omitempty"`
+	// A store inside fits: a GeoJSON geometry (RFC 7946), Polygon or MultiPolygon, as text.
+	InsideGeojson string `protobuf:"bytes,12,opt,name=inside_geojson,json=insideGeojson,proto3" json:"inside_geojson,omitempty"`
+	// Metres. The campaign brings near fences of its own of this radius round the chosen stores; they live as long as it is
+	// live. 0: none.
+	RadiusMeters float64 `protobuf:"fixed64,13,opt,name=radius_meters,json=radiusMeters,proto3" json:"radius_meters,omitempty"`
+	// CEL over `moment`, `store` and `now`: which moments. Empty: all.
+	Filter string `protobuf:"bytes,14,opt,name=filter,proto3" json:"filter,omitempty"`
+	// DID: AppEvents of one of these of the brand's declared types.
+	EventTypes []string `protobuf:"bytes,15,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
+	// About one of these items, by own id.
+	ItemExternalIds []string `protobuf:"bytes,16,rep,name=item_external_ids,json=itemExternalIds,proto3" json:"item_external_ids,omitempty"`
+	// Or about an item of one of these categories.
+	ItemCategories []string `protobuf:"bytes,17,rep,name=item_categories,json=itemCategories,proto3" json:"item_categories,omitempty"`
+	// SEARCHED: one of these. Empty: any.
+	Keywords []string `protobuf:"bytes,18,rep,name=keywords,proto3" json:"keywords,omitempty"`
+	// LINGERED: for at least this long.
+	Linger *durationpb.Duration `protobuf:"bytes,19,opt,name=linger,proto3" json:"linger,omitempty"`
+	// ENTERED, of VISIT fences only.
+	NthVisit *NthVisit `protobuf:"bytes,20,opt,name=nth_visit,json=nthVisit,proto3" json:"nth_visit,omitempty"`
+	// Of moments about an item or a keyword.
+	Remind *Remind `protobuf:"bytes,21,opt,name=remind,proto3" json:"remind,omitempty"`
+	// Speak of another item of the same category instead.
+	Related bool `protobuf:"varint,22,opt,name=related,proto3" json:"related,omitempty"`
+	// FLASHED, SCHEDULED, DATED and ABSENT.
+	Send          *Send `protobuf:"bytes,23,opt,name=send,proto3" json:"send,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -402,7 +658,7 @@ func (*Trigger) Descriptor() ([]byte, []int) {
 	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *Trigger) GetKinds() []Transition_Kind {
+func (x *Trigger) GetKinds() []Moment_Kind {
 	if x != nil {
 		return x.Kinds
 	}
@@ -465,6 +721,419 @@ func (x *Trigger) GetFenceTags() []string {
 	return nil
 }
 
+func (x *Trigger) GetDistricts() []string {
+	if x != nil {
+		return x.Districts
+	}
+	return nil
+}
+
+func (x *Trigger) GetStoreSets() []string {
+	if x != nil {
+		return x.StoreSets
+	}
+	return nil
+}
+
+func (x *Trigger) GetInsideGeojson() string {
+	if x != nil {
+		return x.InsideGeojson
+	}
+	return ""
+}
+
+func (x *Trigger) GetRadiusMeters() float64 {
+	if x != nil {
+		return x.RadiusMeters
+	}
+	return 0
+}
+
+func (x *Trigger) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *Trigger) GetEventTypes() []string {
+	if x != nil {
+		return x.EventTypes
+	}
+	return nil
+}
+
+func (x *Trigger) GetItemExternalIds() []string {
+	if x != nil {
+		return x.ItemExternalIds
+	}
+	return nil
+}
+
+func (x *Trigger) GetItemCategories() []string {
+	if x != nil {
+		return x.ItemCategories
+	}
+	return nil
+}
+
+func (x *Trigger) GetKeywords() []string {
+	if x != nil {
+		return x.Keywords
+	}
+	return nil
+}
+
+func (x *Trigger) GetLinger() *durationpb.Duration {
+	if x != nil {
+		return x.Linger
+	}
+	return nil
+}
+
+func (x *Trigger) GetNthVisit() *NthVisit {
+	if x != nil {
+		return x.NthVisit
+	}
+	return nil
+}
+
+func (x *Trigger) GetRemind() *Remind {
+	if x != nil {
+		return x.Remind
+	}
+	return nil
+}
+
+func (x *Trigger) GetRelated() bool {
+	if x != nil {
+		return x.Related
+	}
+	return false
+}
+
+func (x *Trigger) GetSend() *Send {
+	if x != nil {
+		return x.Send
+	}
+	return nil
+}
+
+// That an entry is a visit of a certain number. It reads the history that the purpose LOC_RETAIN allows, and no other.
+type NthVisit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first is 1.
+	Visit int32 `protobuf:"varint,1,opt,name=visit,proto3" json:"visit,omitempty"`
+	// And each further `visit` visits.
+	Every bool `protobuf:"varint,2,opt,name=every,proto3" json:"every,omitempty"`
+	// Days back in which visits count. 0: as far as kept.
+	WithinDays int32 `protobuf:"varint,3,opt,name=within_days,json=withinDays,proto3" json:"within_days,omitempty"`
+	// Visits to all stores of the brand count together.
+	AnyStore      bool `protobuf:"varint,4,opt,name=any_store,json=anyStore,proto3" json:"any_store,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NthVisit) Reset() {
+	*x = NthVisit{}
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NthVisit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NthVisit) ProtoMessage() {}
+
+func (x *NthVisit) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NthVisit.ProtoReflect.Descriptor instead.
+func (*NthVisit) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *NthVisit) GetVisit() int32 {
+	if x != nil {
+		return x.Visit
+	}
+	return 0
+}
+
+func (x *NthVisit) GetEvery() bool {
+	if x != nil {
+		return x.Every
+	}
+	return false
+}
+
+func (x *NthVisit) GetWithinDays() int32 {
+	if x != nil {
+		return x.WithinDays
+	}
+	return 0
+}
+
+func (x *NthVisit) GetAnyStore() bool {
+	if x != nil {
+		return x.AnyStore
+	}
+	return false
+}
+
+// The notification is made some time after the moment.
+type Remind struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	After *durationpb.Duration   `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
+	// A purchase or a removal of the item does not stop it.
+	Keep          bool `protobuf:"varint,2,opt,name=keep,proto3" json:"keep,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Remind) Reset() {
+	*x = Remind{}
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Remind) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Remind) ProtoMessage() {}
+
+func (x *Remind) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Remind.ProtoReflect.Descriptor instead.
+func (*Remind) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Remind) GetAfter() *durationpb.Duration {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *Remind) GetKeep() bool {
+	if x != nil {
+		return x.Keep
+	}
+	return false
+}
+
+// What a campaign sends by the clock, to its audience.
+type Send struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// FLASHED and SCHEDULED: when it begins.
+	BeginTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	// SCHEDULED: how often it begins again, by the wall clock of the brand's zone. Unspecified: once.
+	Repeat Send_Repeat `protobuf:"varint,2,opt,name=repeat,proto3,enum=wantgo.v1.Send_Repeat" json:"repeat,omitempty"`
+	// Ends the repeating.
+	UntilTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
+	// DATED and ABSENT: when on a day, "HH:MM" in the brand's zone. Default "10:00".
+	TimeOfDay string `protobuf:"bytes,4,opt,name=time_of_day,json=timeOfDay,proto3" json:"time_of_day,omitempty"`
+	// DATED: "birthday", "coupon_end", or an attribute of type DATE.
+	Date string `protobuf:"bytes,5,opt,name=date,proto3" json:"date,omitempty"`
+	// DATED: days before the date; ABSENT: days without a sign.
+	Days int32 `protobuf:"varint,6,opt,name=days,proto3" json:"days,omitempty"`
+	// ABSENT: of what.
+	Without Send_Absence `protobuf:"varint,7,opt,name=without,proto3,enum=wantgo.v1.Send_Absence" json:"without,omitempty"`
+	// Notifications a minute. 0: as fast as the brand's providers take them.
+	PerMinute     int32 `protobuf:"varint,8,opt,name=per_minute,json=perMinute,proto3" json:"per_minute,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Send) Reset() {
+	*x = Send{}
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Send) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Send) ProtoMessage() {}
+
+func (x *Send) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Send.ProtoReflect.Descriptor instead.
+func (*Send) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Send) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
+	}
+	return nil
+}
+
+func (x *Send) GetRepeat() Send_Repeat {
+	if x != nil {
+		return x.Repeat
+	}
+	return Send_REPEAT_UNSPECIFIED
+}
+
+func (x *Send) GetUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UntilTime
+	}
+	return nil
+}
+
+func (x *Send) GetTimeOfDay() string {
+	if x != nil {
+		return x.TimeOfDay
+	}
+	return ""
+}
+
+func (x *Send) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *Send) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *Send) GetWithout() Send_Absence {
+	if x != nil {
+		return x.Without
+	}
+	return Send_ABSENCE_UNSPECIFIED
+}
+
+func (x *Send) GetPerMinute() int32 {
+	if x != nil {
+		return x.PerMinute
+	}
+	return 0
+}
+
+// One way to say it. What it leaves empty is the campaign's.
+type Variant struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its share is weight / sum of weights.
+	Weight int32 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	// By locale, as in Campaign.
+	Texts         map[string]*CampaignText `protobuf:"bytes,3,rep,name=texts,proto3" json:"texts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	DeepLink      string                   `protobuf:"bytes,4,opt,name=deep_link,json=deepLink,proto3" json:"deep_link,omitempty"`
+	ImageUrl      string                   `protobuf:"bytes,5,opt,name=image_url,json=imageUrl,proto3" json:"image_url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Variant) Reset() {
+	*x = Variant{}
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Variant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Variant) ProtoMessage() {}
+
+func (x *Variant) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Variant.ProtoReflect.Descriptor instead.
+func (*Variant) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Variant) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Variant) GetWeight() int32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *Variant) GetTexts() map[string]*CampaignText {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+func (x *Variant) GetDeepLink() string {
+	if x != nil {
+		return x.DeepLink
+	}
+	return ""
+}
+
+func (x *Variant) GetImageUrl() string {
+	if x != nil {
+		return x.ImageUrl
+	}
+	return ""
+}
+
 // When a campaign may make moments. All that is given must hold.
 type Schedule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -480,13 +1149,21 @@ type Schedule struct {
 	WeeklyHours []*WeeklyHours `protobuf:"bytes,5,rep,name=weekly_hours,json=weeklyHours,proto3" json:"weekly_hours,omitempty"`
 	// Only while the store's own opening hours say it is open; a store without hours counts as closed.
 	OnlyWhileOpen bool `protobuf:"varint,6,opt,name=only_while_open,json=onlyWhileOpen,proto3" json:"only_while_open,omitempty"`
+	// With `only_while_open`: from so long before the store opens.
+	OpenLead *durationpb.Duration `protobuf:"bytes,7,opt,name=open_lead,json=openLead,proto3" json:"open_lead,omitempty"`
+	// And not in so long before it closes.
+	OpenTail *durationpb.Duration `protobuf:"bytes,8,opt,name=open_tail,json=openTail,proto3" json:"open_tail,omitempty"`
+	// Replace the weekly hours on their days.
+	Exceptions []*ScheduleException `protobuf:"bytes,9,rep,name=exceptions,proto3" json:"exceptions,omitempty"`
+	// What a public holiday of the store's country does.
+	Holidays      Schedule_Holidays `protobuf:"varint,10,opt,name=holidays,proto3,enum=wantgo.v1.Schedule_Holidays" json:"holidays,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_wantgo_v1_campaign_proto_msgTypes[2]
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -498,7 +1175,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_campaign_proto_msgTypes[2]
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -511,7 +1188,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{2}
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Schedule) GetStartTime() *timestamppb.Timestamp {
@@ -556,7 +1233,91 @@ func (x *Schedule) GetOnlyWhileOpen() bool {
 	return false
 }
 
-// A text in one locale. Variables: {store} {offer} {brand} {coupon_code} {expires}; "{{" is a brace.
+func (x *Schedule) GetOpenLead() *durationpb.Duration {
+	if x != nil {
+		return x.OpenLead
+	}
+	return nil
+}
+
+func (x *Schedule) GetOpenTail() *durationpb.Duration {
+	if x != nil {
+		return x.OpenTail
+	}
+	return nil
+}
+
+func (x *Schedule) GetExceptions() []*ScheduleException {
+	if x != nil {
+		return x.Exceptions
+	}
+	return nil
+}
+
+func (x *Schedule) GetHolidays() Schedule_Holidays {
+	if x != nil {
+		return x.Holidays
+	}
+	return Schedule_HOLIDAYS_UNSPECIFIED
+}
+
+// One day with hours of its own.
+type ScheduleException struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "YYYY-MM-DD", in the store's zone.
+	Date string `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
+	// Empty: not at all on this day.
+	Hours         []*ScheduleException_Hours `protobuf:"bytes,2,rep,name=hours,proto3" json:"hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleException) Reset() {
+	*x = ScheduleException{}
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleException) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleException) ProtoMessage() {}
+
+func (x *ScheduleException) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleException.ProtoReflect.Descriptor instead.
+func (*ScheduleException) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ScheduleException) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *ScheduleException) GetHours() []*ScheduleException_Hours {
+	if x != nil {
+		return x.Hours
+	}
+	return nil
+}
+
+// A text in one locale. Variables: {store} {offer} {brand} {coupon_code} {expires} {item} {price} {keyword} and
+// {person.<attribute>}; {name|otherwise} says what stands there without a value; "{{" is a brace.
 type CampaignText struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// May be empty: then the body stands alone.
@@ -568,7 +1329,7 @@ type CampaignText struct {
 
 func (x *CampaignText) Reset() {
 	*x = CampaignText{}
-	mi := &file_wantgo_v1_campaign_proto_msgTypes[3]
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +1341,7 @@ func (x *CampaignText) String() string {
 func (*CampaignText) ProtoMessage() {}
 
 func (x *CampaignText) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_campaign_proto_msgTypes[3]
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +1354,7 @@ func (x *CampaignText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CampaignText.ProtoReflect.Descriptor instead.
 func (*CampaignText) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{3}
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CampaignText) GetTitle() string {
@@ -622,7 +1383,7 @@ type CampaignFile struct {
 
 func (x *CampaignFile) Reset() {
 	*x = CampaignFile{}
-	mi := &file_wantgo_v1_campaign_proto_msgTypes[4]
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +1395,7 @@ func (x *CampaignFile) String() string {
 func (*CampaignFile) ProtoMessage() {}
 
 func (x *CampaignFile) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_campaign_proto_msgTypes[4]
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +1408,7 @@ func (x *CampaignFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CampaignFile.ProtoReflect.Descriptor instead.
 func (*CampaignFile) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{4}
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CampaignFile) GetCampaigns() []*Campaign {
@@ -664,11 +1425,65 @@ func (x *CampaignFile) GetBrand() *BrandSettings {
 	return nil
 }
 
+type ScheduleException_Hours struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Local, "HH:MM".
+	Open string `protobuf:"bytes,1,opt,name=open,proto3" json:"open,omitempty"`
+	// Local, "HH:MM", up to "24:00"; of the next day when not after `open`.
+	Close         string `protobuf:"bytes,2,opt,name=close,proto3" json:"close,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleException_Hours) Reset() {
+	*x = ScheduleException_Hours{}
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleException_Hours) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleException_Hours) ProtoMessage() {}
+
+func (x *ScheduleException_Hours) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleException_Hours.ProtoReflect.Descriptor instead.
+func (*ScheduleException_Hours) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_proto_rawDescGZIP(), []int{7, 0}
+}
+
+func (x *ScheduleException_Hours) GetOpen() string {
+	if x != nil {
+		return x.Open
+	}
+	return ""
+}
+
+func (x *ScheduleException_Hours) GetClose() string {
+	if x != nil {
+		return x.Close
+	}
+	return ""
+}
+
 var File_wantgo_v1_campaign_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_campaign_proto_rawDesc = "" +
 	"\n" +
-	"\x18wantgo/v1/campaign.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15wantgo/v1/brand.proto\x1a\x13wantgo/v1/cap.proto\x1a\x15wantgo/v1/fence.proto\x1a\x15wantgo/v1/hours.proto\x1a\x15wantgo/v1/offer.proto\x1a\x1awantgo/v1/transition.proto\"\xcf\t\n" +
+	"\x18wantgo/v1/campaign.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15wantgo/v1/brand.proto\x1a\x13wantgo/v1/cap.proto\x1a\x15wantgo/v1/fence.proto\x1a\x15wantgo/v1/hours.proto\x1a\x15wantgo/v1/offer.proto\x1a\x16wantgo/v1/moment.proto\"\xe9\f\n" +
 	"\bCampaign\x12\x1b\n" +
 	"\x02id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x02id\x12)\n" +
 	"\vexternal_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\n" +
@@ -690,7 +1505,14 @@ const file_wantgo_v1_campaign_proto_rawDesc = "" +
 	"\x102\"\x06r\x04\x10\x02\x18#R\x05texts\x12%\n" +
 	"\tdeep_link\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\bdeepLink\x12&\n" +
 	"\x04tags\x18\x11 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18@R\x04tags\x12\x18\n" +
-	"\aversion\x18\x12 \x01(\x05R\aversion\x12;\n" +
+	"\aversion\x18\x12 \x01(\x05R\aversion\x12$\n" +
+	"\baudience\x18\x15 \x01(\tB\b\xbaH\x05r\x03\x18\xa0\x1fR\baudience\x12E\n" +
+	"\x14segment_external_ids\x18\x16 \x03(\tB\x13\xbaH\x10\x92\x01\r\x102\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\x12segmentExternalIds\x12V\n" +
+	"\x1dexcluded_segment_external_ids\x18\x17 \x03(\tB\x13\xbaH\x10\x92\x01\r\x102\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\x1aexcludedSegmentExternalIds\x123\n" +
+	"\aholdout\x18\x18 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00\xe0?)\x00\x00\x00\x00\x00\x00\x00\x00R\aholdout\x128\n" +
+	"\bvariants\x18\x19 \x03(\v2\x12.wantgo.v1.VariantB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\bvariants\x12%\n" +
+	"\timage_url\x18\x1a \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\bimageUrl\x12;\n" +
 	"\vcreate_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -698,20 +1520,25 @@ const file_wantgo_v1_campaign_proto_rawDesc = "" +
 	"\n" +
 	"TextsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
-	"\x05value\x18\x02 \x01(\v2\x17.wantgo.v1.CampaignTextR\x05value:\x028\x01\"J\n" +
+	"\x05value\x18\x02 \x01(\v2\x17.wantgo.v1.CampaignTextR\x05value:\x028\x01\"v\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05DRAFT\x10\x01\x12\b\n" +
 	"\x04LIVE\x10\x02\x12\n" +
 	"\n" +
 	"\x06PAUSED\x10\x03\x12\t\n" +
-	"\x05ENDED\x10\x04\"?\n" +
+	"\x05ENDED\x10\x04\x12\r\n" +
+	"\tIN_REVIEW\x10\x05\x12\r\n" +
+	"\tSCHEDULED\x10\x06\x12\f\n" +
+	"\bARCHIVED\x10\a\"R\n" +
 	"\bCategory\x12\x18\n" +
 	"\x14CATEGORY_UNSPECIFIED\x10\x00\x12\x06\n" +
 	"\x02AD\x10\x01\x12\x11\n" +
-	"\rINFORMATIONAL\x10\x02\"\x9e\x05\n" +
-	"\aTrigger\x12G\n" +
-	"\x05kinds\x18\x01 \x03(\x0e2\x1a.wantgo.v1.Transition.KindB\x15\xbaH\x12\x92\x01\x0f\b\x01\x10\x04\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12/\n" +
+	"\rINFORMATIONAL\x10\x02\x12\x11\n" +
+	"\rTRANSACTIONAL\x10\x03\"\xdb\n" +
+	"\n" +
+	"\aTrigger\x12C\n" +
+	"\x05kinds\x18\x01 \x03(\x0e2\x16.wantgo.v1.Moment.KindB\x15\xbaH\x12\x92\x01\x0f\b\x01\x10\x10\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12/\n" +
 	"\rdwell_minutes\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\fdwellMinutes\x12/\n" +
 	"\tstore_ids\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x90N\x18\x01\"\x05r\x03\xb0\x01\x01R\bstoreIds\x12B\n" +
@@ -722,8 +1549,72 @@ const file_wantgo_v1_campaign_proto_rawDesc = "" +
 	"\tfence_ids\x18\a \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x90N\x18\x01\"\x05r\x03\xb0\x01\x01R\bfenceIds\x12B\n" +
 	"\x12fence_external_ids\x18\b \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x90N\x18\x01\"\ar\x05\x10\x01\x18\xa0\x01R\x10fenceExternalIds\x121\n" +
 	"\n" +
-	"fence_tags\x18\t \x03(\tB\x12\xbaH\x0f\x92\x01\f\x102\x18\x01\"\x06r\x04\x10\x01\x18@R\tfenceTags:s\xbaHp\x1an\n" +
-	"\rtrigger.dwell\x12$dwell_minutes needs the kind DWELLED\x1a7this.dwell_minutes == 0 || this.kinds.exists(k, k == 2)\"\xa1\x03\n" +
+	"fence_tags\x18\t \x03(\tB\x12\xbaH\x0f\x92\x01\f\x102\x18\x01\"\x06r\x04\x10\x01\x18@R\tfenceTags\x122\n" +
+	"\tdistricts\x18\n" +
+	" \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\xc8\x01\x18\x01\"\ar\x05\x10\x01\x18\xc8\x01R\tdistricts\x121\n" +
+	"\n" +
+	"store_sets\x18\v \x03(\tB\x12\xbaH\x0f\x92\x01\f\x102\x18\x01\"\x06r\x04\x10\x01\x18@R\tstoreSets\x120\n" +
+	"\x0einside_geojson\x18\f \x01(\tB\t\xbaH\x06r\x04\x18\xc0\x84=R\rinsideGeojson\x12>\n" +
+	"\rradius_meters\x18\r \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00j\xe8@)\x00\x00\x00\x00\x00\x00\x00\x00R\fradiusMeters\x12 \n" +
+	"\x06filter\x18\x0e \x01(\tB\b\xbaH\x05r\x03\x18\xa0\x1fR\x06filter\x123\n" +
+	"\vevent_types\x18\x0f \x03(\tB\x12\xbaH\x0f\x92\x01\f\x102\x18\x01\"\x06r\x04\x10\x01\x18@R\n" +
+	"eventTypes\x12@\n" +
+	"\x11item_external_ids\x18\x10 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x90N\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\x0fitemExternalIds\x12=\n" +
+	"\x0fitem_categories\x18\x11 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\xc8\x01\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\x0eitemCategories\x12/\n" +
+	"\bkeywords\x18\x12 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\xe8\a\x18\x01\"\x06r\x04\x10\x01\x18@R\bkeywords\x12A\n" +
+	"\x06linger\x18\x13 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x06linger\x120\n" +
+	"\tnth_visit\x18\x14 \x01(\v2\x13.wantgo.v1.NthVisitR\bnthVisit\x12)\n" +
+	"\x06remind\x18\x15 \x01(\v2\x11.wantgo.v1.RemindR\x06remind\x12\x18\n" +
+	"\arelated\x18\x16 \x01(\bR\arelated\x12#\n" +
+	"\x04send\x18\x17 \x01(\v2\x0f.wantgo.v1.SendR\x04send:s\xbaHp\x1an\n" +
+	"\rtrigger.dwell\x12$dwell_minutes needs the kind DWELLED\x1a7this.dwell_minutes == 0 || this.kinds.exists(k, k == 2)\"\x8c\x01\n" +
+	"\bNthVisit\x12 \n" +
+	"\x05visit\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\x05visit\x12\x14\n" +
+	"\x05every\x18\x02 \x01(\bR\x05every\x12+\n" +
+	"\vwithin_days\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xed\x02(\x00R\n" +
+	"withinDays\x12\x1b\n" +
+	"\tany_store\x18\x04 \x01(\bR\banyStore\"c\n" +
+	"\x06Remind\x12E\n" +
+	"\x05after\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x14\xbaH\x11\xc8\x01\x01\xaa\x01\v\"\x05\b\x80\x9a\x9e\x012\x02\b<R\x05after\x12\x12\n" +
+	"\x04keep\x18\x02 \x01(\bR\x04keep\"\xb8\x04\n" +
+	"\x04Send\x129\n" +
+	"\n" +
+	"begin_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x128\n" +
+	"\x06repeat\x18\x02 \x01(\x0e2\x16.wantgo.v1.Send.RepeatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06repeat\x129\n" +
+	"\n" +
+	"until_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tuntilTime\x12I\n" +
+	"\vtime_of_day\x18\x04 \x01(\tB)\xbaH&\xd8\x01\x01r!2\x1f^([01][0-9]|2[0-3]):[0-5][0-9]$R\ttimeOfDay\x12\x1b\n" +
+	"\x04date\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04date\x12\x1e\n" +
+	"\x04days\x18\x06 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xed\x02(\x00R\x04days\x12;\n" +
+	"\awithout\x18\a \x01(\x0e2\x17.wantgo.v1.Send.AbsenceB\b\xbaH\x05\x82\x01\x02\x10\x01R\awithout\x12+\n" +
+	"\n" +
+	"per_minute\x18\b \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\xad\xe2\x04(\x00R\tperMinute\"D\n" +
+	"\x06Repeat\x12\x16\n" +
+	"\x12REPEAT_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05DAILY\x10\x01\x12\n" +
+	"\n" +
+	"\x06WEEKLY\x10\x02\x12\v\n" +
+	"\aMONTHLY\x10\x03\"H\n" +
+	"\aAbsence\x12\x17\n" +
+	"\x13ABSENCE_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05VISIT\x10\x01\x12\f\n" +
+	"\bPURCHASE\x10\x02\x12\v\n" +
+	"\aOPENING\x10\x03\"\xb4\x02\n" +
+	"\aVariant\x12\x1d\n" +
+	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04name\x12\"\n" +
+	"\x06weight\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\x06weight\x12E\n" +
+	"\x05texts\x18\x03 \x03(\v2\x1d.wantgo.v1.Variant.TextsEntryB\x10\xbaH\r\x9a\x01\n" +
+	"\x102\"\x06r\x04\x10\x02\x18#R\x05texts\x12%\n" +
+	"\tdeep_link\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\bdeepLink\x12%\n" +
+	"\timage_url\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\bimageUrl\x1aQ\n" +
+	"\n" +
+	"TextsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
+	"\x05value\x18\x02 \x01(\v2\x17.wantgo.v1.CampaignTextR\x05value:\x028\x01\"\xf8\x05\n" +
 	"\bSchedule\x129\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
@@ -732,7 +1623,24 @@ const file_wantgo_v1_campaign_proto_rawDesc = "" +
 	"start_date\x18\x03 \x01(\tB=\xbaH:\xd8\x01\x01r523^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\tstartDate\x12X\n" +
 	"\bend_date\x18\x04 \x01(\tB=\xbaH:\xd8\x01\x01r523^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\aendDate\x12C\n" +
 	"\fweekly_hours\x18\x05 \x03(\v2\x16.wantgo.v1.WeeklyHoursB\b\xbaH\x05\x92\x01\x02\x102R\vweeklyHours\x12&\n" +
-	"\x0fonly_while_open\x18\x06 \x01(\bR\ronlyWhileOpen\"N\n" +
+	"\x0fonly_while_open\x18\x06 \x01(\bR\ronlyWhileOpen\x12F\n" +
+	"\topen_lead\x18\a \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\bopenLead\x12F\n" +
+	"\topen_tail\x18\b \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\bopenTail\x12G\n" +
+	"\n" +
+	"exceptions\x18\t \x03(\v2\x1c.wantgo.v1.ScheduleExceptionB\t\xbaH\x06\x92\x01\x03\x10\x90\x03R\n" +
+	"exceptions\x12B\n" +
+	"\bholidays\x18\n" +
+	" \x01(\x0e2\x1c.wantgo.v1.Schedule.HolidaysB\b\xbaH\x05\x82\x01\x02\x10\x01R\bholidays\"8\n" +
+	"\bHolidays\x12\x18\n" +
+	"\x14HOLIDAYS_UNSPECIFIED\x10\x00\x12\b\n" +
+	"\x04SKIP\x10\x01\x12\b\n" +
+	"\x04ONLY\x10\x02\"\xb3\x02\n" +
+	"\x11ScheduleException\x12N\n" +
+	"\x04date\x18\x01 \x01(\tB:\xbaH7r523^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\x04date\x12B\n" +
+	"\x05hours\x18\x02 \x03(\v2\".wantgo.v1.ScheduleException.HoursB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05hours\x1a\x89\x01\n" +
+	"\x05Hours\x12:\n" +
+	"\x04open\x18\x01 \x01(\tB&\xbaH#r!2\x1f^([01][0-9]|2[0-3]):[0-5][0-9]$R\x04open\x12D\n" +
+	"\x05close\x18\x02 \x01(\tB.\xbaH+r)2'^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$R\x05close\"N\n" +
 	"\fCampaignText\x12\x1e\n" +
 	"\x05title\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x05title\x12\x1e\n" +
 	"\x04body\x18\x02 \x01(\tB\n" +
@@ -753,50 +1661,77 @@ func file_wantgo_v1_campaign_proto_rawDescGZIP() []byte {
 	return file_wantgo_v1_campaign_proto_rawDescData
 }
 
-var file_wantgo_v1_campaign_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wantgo_v1_campaign_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_wantgo_v1_campaign_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_wantgo_v1_campaign_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_wantgo_v1_campaign_proto_goTypes = []any{
-	(Campaign_State)(0),           // 0: wantgo.v1.Campaign.State
-	(Campaign_Category)(0),        // 1: wantgo.v1.Campaign.Category
-	(*Campaign)(nil),              // 2: wantgo.v1.Campaign
-	(*Trigger)(nil),               // 3: wantgo.v1.Trigger
-	(*Schedule)(nil),              // 4: wantgo.v1.Schedule
-	(*CampaignText)(nil),          // 5: wantgo.v1.CampaignText
-	(*CampaignFile)(nil),          // 6: wantgo.v1.CampaignFile
-	nil,                           // 7: wantgo.v1.Campaign.TextsEntry
-	(*Cap)(nil),                   // 8: wantgo.v1.Cap
-	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
-	(*Offer)(nil),                 // 10: wantgo.v1.Offer
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(Transition_Kind)(0),          // 12: wantgo.v1.Transition.Kind
-	(Fence_Purpose)(0),            // 13: wantgo.v1.Fence.Purpose
-	(*WeeklyHours)(nil),           // 14: wantgo.v1.WeeklyHours
-	(*BrandSettings)(nil),         // 15: wantgo.v1.BrandSettings
+	(Campaign_State)(0),             // 0: wantgo.v1.Campaign.State
+	(Campaign_Category)(0),          // 1: wantgo.v1.Campaign.Category
+	(Send_Repeat)(0),                // 2: wantgo.v1.Send.Repeat
+	(Send_Absence)(0),               // 3: wantgo.v1.Send.Absence
+	(Schedule_Holidays)(0),          // 4: wantgo.v1.Schedule.Holidays
+	(*Campaign)(nil),                // 5: wantgo.v1.Campaign
+	(*Trigger)(nil),                 // 6: wantgo.v1.Trigger
+	(*NthVisit)(nil),                // 7: wantgo.v1.NthVisit
+	(*Remind)(nil),                  // 8: wantgo.v1.Remind
+	(*Send)(nil),                    // 9: wantgo.v1.Send
+	(*Variant)(nil),                 // 10: wantgo.v1.Variant
+	(*Schedule)(nil),                // 11: wantgo.v1.Schedule
+	(*ScheduleException)(nil),       // 12: wantgo.v1.ScheduleException
+	(*CampaignText)(nil),            // 13: wantgo.v1.CampaignText
+	(*CampaignFile)(nil),            // 14: wantgo.v1.CampaignFile
+	nil,                             // 15: wantgo.v1.Campaign.TextsEntry
+	nil,                             // 16: wantgo.v1.Variant.TextsEntry
+	(*ScheduleException_Hours)(nil), // 17: wantgo.v1.ScheduleException.Hours
+	(*Cap)(nil),                     // 18: wantgo.v1.Cap
+	(*durationpb.Duration)(nil),     // 19: google.protobuf.Duration
+	(*Offer)(nil),                   // 20: wantgo.v1.Offer
+	(*timestamppb.Timestamp)(nil),   // 21: google.protobuf.Timestamp
+	(Moment_Kind)(0),                // 22: wantgo.v1.Moment.Kind
+	(Fence_Purpose)(0),              // 23: wantgo.v1.Fence.Purpose
+	(*WeeklyHours)(nil),             // 24: wantgo.v1.WeeklyHours
+	(*BrandSettings)(nil),           // 25: wantgo.v1.BrandSettings
 }
 var file_wantgo_v1_campaign_proto_depIdxs = []int32{
 	0,  // 0: wantgo.v1.Campaign.state:type_name -> wantgo.v1.Campaign.State
 	1,  // 1: wantgo.v1.Campaign.category:type_name -> wantgo.v1.Campaign.Category
-	3,  // 2: wantgo.v1.Campaign.trigger:type_name -> wantgo.v1.Trigger
-	4,  // 3: wantgo.v1.Campaign.schedule:type_name -> wantgo.v1.Schedule
-	8,  // 4: wantgo.v1.Campaign.caps:type_name -> wantgo.v1.Cap
-	9,  // 5: wantgo.v1.Campaign.cooldown:type_name -> google.protobuf.Duration
-	10, // 6: wantgo.v1.Campaign.offer:type_name -> wantgo.v1.Offer
-	7,  // 7: wantgo.v1.Campaign.texts:type_name -> wantgo.v1.Campaign.TextsEntry
-	11, // 8: wantgo.v1.Campaign.create_time:type_name -> google.protobuf.Timestamp
-	11, // 9: wantgo.v1.Campaign.update_time:type_name -> google.protobuf.Timestamp
-	12, // 10: wantgo.v1.Trigger.kinds:type_name -> wantgo.v1.Transition.Kind
-	13, // 11: wantgo.v1.Trigger.fence_purposes:type_name -> wantgo.v1.Fence.Purpose
-	11, // 12: wantgo.v1.Schedule.start_time:type_name -> google.protobuf.Timestamp
-	11, // 13: wantgo.v1.Schedule.end_time:type_name -> google.protobuf.Timestamp
-	14, // 14: wantgo.v1.Schedule.weekly_hours:type_name -> wantgo.v1.WeeklyHours
-	2,  // 15: wantgo.v1.CampaignFile.campaigns:type_name -> wantgo.v1.Campaign
-	15, // 16: wantgo.v1.CampaignFile.brand:type_name -> wantgo.v1.BrandSettings
-	5,  // 17: wantgo.v1.Campaign.TextsEntry.value:type_name -> wantgo.v1.CampaignText
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	6,  // 2: wantgo.v1.Campaign.trigger:type_name -> wantgo.v1.Trigger
+	11, // 3: wantgo.v1.Campaign.schedule:type_name -> wantgo.v1.Schedule
+	18, // 4: wantgo.v1.Campaign.caps:type_name -> wantgo.v1.Cap
+	19, // 5: wantgo.v1.Campaign.cooldown:type_name -> google.protobuf.Duration
+	20, // 6: wantgo.v1.Campaign.offer:type_name -> wantgo.v1.Offer
+	15, // 7: wantgo.v1.Campaign.texts:type_name -> wantgo.v1.Campaign.TextsEntry
+	10, // 8: wantgo.v1.Campaign.variants:type_name -> wantgo.v1.Variant
+	21, // 9: wantgo.v1.Campaign.create_time:type_name -> google.protobuf.Timestamp
+	21, // 10: wantgo.v1.Campaign.update_time:type_name -> google.protobuf.Timestamp
+	22, // 11: wantgo.v1.Trigger.kinds:type_name -> wantgo.v1.Moment.Kind
+	23, // 12: wantgo.v1.Trigger.fence_purposes:type_name -> wantgo.v1.Fence.Purpose
+	19, // 13: wantgo.v1.Trigger.linger:type_name -> google.protobuf.Duration
+	7,  // 14: wantgo.v1.Trigger.nth_visit:type_name -> wantgo.v1.NthVisit
+	8,  // 15: wantgo.v1.Trigger.remind:type_name -> wantgo.v1.Remind
+	9,  // 16: wantgo.v1.Trigger.send:type_name -> wantgo.v1.Send
+	19, // 17: wantgo.v1.Remind.after:type_name -> google.protobuf.Duration
+	21, // 18: wantgo.v1.Send.begin_time:type_name -> google.protobuf.Timestamp
+	2,  // 19: wantgo.v1.Send.repeat:type_name -> wantgo.v1.Send.Repeat
+	21, // 20: wantgo.v1.Send.until_time:type_name -> google.protobuf.Timestamp
+	3,  // 21: wantgo.v1.Send.without:type_name -> wantgo.v1.Send.Absence
+	16, // 22: wantgo.v1.Variant.texts:type_name -> wantgo.v1.Variant.TextsEntry
+	21, // 23: wantgo.v1.Schedule.start_time:type_name -> google.protobuf.Timestamp
+	21, // 24: wantgo.v1.Schedule.end_time:type_name -> google.protobuf.Timestamp
+	24, // 25: wantgo.v1.Schedule.weekly_hours:type_name -> wantgo.v1.WeeklyHours
+	19, // 26: wantgo.v1.Schedule.open_lead:type_name -> google.protobuf.Duration
+	19, // 27: wantgo.v1.Schedule.open_tail:type_name -> google.protobuf.Duration
+	12, // 28: wantgo.v1.Schedule.exceptions:type_name -> wantgo.v1.ScheduleException
+	4,  // 29: wantgo.v1.Schedule.holidays:type_name -> wantgo.v1.Schedule.Holidays
+	17, // 30: wantgo.v1.ScheduleException.hours:type_name -> wantgo.v1.ScheduleException.Hours
+	5,  // 31: wantgo.v1.CampaignFile.campaigns:type_name -> wantgo.v1.Campaign
+	25, // 32: wantgo.v1.CampaignFile.brand:type_name -> wantgo.v1.BrandSettings
+	13, // 33: wantgo.v1.Campaign.TextsEntry.value:type_name -> wantgo.v1.CampaignText
+	13, // 34: wantgo.v1.Variant.TextsEntry.value:type_name -> wantgo.v1.CampaignText
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_campaign_proto_init() }
@@ -809,14 +1744,14 @@ func file_wantgo_v1_campaign_proto_init() {
 	file_wantgo_v1_fence_proto_init()
 	file_wantgo_v1_hours_proto_init()
 	file_wantgo_v1_offer_proto_init()
-	file_wantgo_v1_transition_proto_init()
+	file_wantgo_v1_moment_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_v1_campaign_proto_rawDesc), len(file_wantgo_v1_campaign_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   6,
+			NumEnums:      5,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -193,7 +193,7 @@ func TestACampaignFileIsReadable(t *testing.T) {
 	require.NoError(t, protojson.Unmarshal(asJSON, &file))
 	require.NoError(t, protovalidate.Validate(&file))
 	require.Equal(t, "2026-11-01", file.Campaigns[0].Schedule.StartDate)
-	require.Equal(t, []wantgov1.Transition_Kind{wantgov1.Transition_ENTERED, wantgov1.Transition_DWELLED},
+	require.Equal(t, []wantgov1.Moment_Kind{wantgov1.Moment_ENTERED, wantgov1.Moment_DWELLED},
 		file.Campaigns[0].Trigger.Kinds)
 
 	for name, from := range map[string][2]string{

@@ -128,8 +128,8 @@ type Decision struct {
 	CampaignExternalId  string `protobuf:"bytes,4,opt,name=campaign_external_id,json=campaignExternalId,proto3" json:"campaign_external_id,omitempty"`
 	CampaignDisplayName string `protobuf:"bytes,5,opt,name=campaign_display_name,json=campaignDisplayName,proto3" json:"campaign_display_name,omitempty"`
 	// The version it was decided by.
-	CampaignVersion int32            `protobuf:"varint,6,opt,name=campaign_version,json=campaignVersion,proto3" json:"campaign_version,omitempty"`
-	Moment          *Decision_Moment `protobuf:"bytes,7,opt,name=moment,proto3" json:"moment,omitempty"`
+	CampaignVersion int32              `protobuf:"varint,6,opt,name=campaign_version,json=campaignVersion,proto3" json:"campaign_version,omitempty"`
+	Moment          *Decision_Occasion `protobuf:"bytes,7,opt,name=moment,proto3" json:"moment,omitempty"`
 	// The gate that said no; NONE for a winner and for an outranked one.
 	Gate   Decision_Gate       `protobuf:"varint,8,opt,name=gate,proto3,enum=wantgo.v1.Decision_Gate" json:"gate,omitempty"`
 	Reason DecisionReason_Code `protobuf:"varint,9,opt,name=reason,proto3,enum=wantgo.v1.DecisionReason_Code" json:"reason,omitempty"`
@@ -216,7 +216,7 @@ func (x *Decision) GetCampaignVersion() int32 {
 	return 0
 }
 
-func (x *Decision) GetMoment() *Decision_Moment {
+func (x *Decision) GetMoment() *Decision_Occasion {
 	if x != nil {
 		return x.Moment
 	}
@@ -265,10 +265,10 @@ func (x *Decision) GetNotification() *Notification {
 	return nil
 }
 
-// The chance to act.
-type Decision_Moment struct {
+// The chance to act, as far as it is kept.
+type Decision_Occasion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What happened.
+	// What happened, if it was a transition.
 	Transition Transition_Kind        `protobuf:"varint,1,opt,name=transition,proto3,enum=wantgo.v1.Transition_Kind" json:"transition,omitempty"`
 	MomentTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=moment_time,json=momentTime,proto3" json:"moment_time,omitempty"`
 	// True when the place has been dropped already: then the fence and store are empty.
@@ -278,24 +278,26 @@ type Decision_Moment struct {
 	StoreId         string `protobuf:"bytes,6,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	StoreExternalId string `protobuf:"bytes,7,opt,name=store_external_id,json=storeExternalId,proto3" json:"store_external_id,omitempty"`
 	DeviceId        string `protobuf:"bytes,8,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What happened.
+	Kind          Moment_Kind `protobuf:"varint,9,opt,name=kind,proto3,enum=wantgo.v1.Moment_Kind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Decision_Moment) Reset() {
-	*x = Decision_Moment{}
+func (x *Decision_Occasion) Reset() {
+	*x = Decision_Occasion{}
 	mi := &file_wantgo_v1_decision_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Decision_Moment) String() string {
+func (x *Decision_Occasion) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Decision_Moment) ProtoMessage() {}
+func (*Decision_Occasion) ProtoMessage() {}
 
-func (x *Decision_Moment) ProtoReflect() protoreflect.Message {
+func (x *Decision_Occasion) ProtoReflect() protoreflect.Message {
 	mi := &file_wantgo_v1_decision_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -307,72 +309,80 @@ func (x *Decision_Moment) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Decision_Moment.ProtoReflect.Descriptor instead.
-func (*Decision_Moment) Descriptor() ([]byte, []int) {
+// Deprecated: Use Decision_Occasion.ProtoReflect.Descriptor instead.
+func (*Decision_Occasion) Descriptor() ([]byte, []int) {
 	return file_wantgo_v1_decision_proto_rawDescGZIP(), []int{0, 0}
 }
 
-func (x *Decision_Moment) GetTransition() Transition_Kind {
+func (x *Decision_Occasion) GetTransition() Transition_Kind {
 	if x != nil {
 		return x.Transition
 	}
 	return Transition_KIND_UNSPECIFIED
 }
 
-func (x *Decision_Moment) GetMomentTime() *timestamppb.Timestamp {
+func (x *Decision_Occasion) GetMomentTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.MomentTime
 	}
 	return nil
 }
 
-func (x *Decision_Moment) GetPlaceDropped() bool {
+func (x *Decision_Occasion) GetPlaceDropped() bool {
 	if x != nil {
 		return x.PlaceDropped
 	}
 	return false
 }
 
-func (x *Decision_Moment) GetFenceId() string {
+func (x *Decision_Occasion) GetFenceId() string {
 	if x != nil {
 		return x.FenceId
 	}
 	return ""
 }
 
-func (x *Decision_Moment) GetFenceExternalId() string {
+func (x *Decision_Occasion) GetFenceExternalId() string {
 	if x != nil {
 		return x.FenceExternalId
 	}
 	return ""
 }
 
-func (x *Decision_Moment) GetStoreId() string {
+func (x *Decision_Occasion) GetStoreId() string {
 	if x != nil {
 		return x.StoreId
 	}
 	return ""
 }
 
-func (x *Decision_Moment) GetStoreExternalId() string {
+func (x *Decision_Occasion) GetStoreExternalId() string {
 	if x != nil {
 		return x.StoreExternalId
 	}
 	return ""
 }
 
-func (x *Decision_Moment) GetDeviceId() string {
+func (x *Decision_Occasion) GetDeviceId() string {
 	if x != nil {
 		return x.DeviceId
 	}
 	return ""
 }
 
+func (x *Decision_Occasion) GetKind() Moment_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Moment_KIND_UNSPECIFIED
+}
+
 var File_wantgo_v1_decision_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x18wantgo/v1/decision.proto\x12\twantgo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cwantgo/v1/notification.proto\x1a\x16wantgo/v1/reason.proto\x1a\x1awantgo/v1/transition.proto\"\xea\t\n" +
+	"\x18wantgo/v1/decision.proto\x12\twantgo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/moment.proto\x1a\x1cwantgo/v1/notification.proto\x1a\x16wantgo/v1/reason.proto\x1a\x1awantgo/v1/transition.proto\"\x9a\n" +
+	"\n" +
 	"\bDecision\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tperson_id\x18\x02 \x01(\tR\bpersonId\x12\x1f\n" +
@@ -380,16 +390,16 @@ const file_wantgo_v1_decision_proto_rawDesc = "" +
 	"campaignId\x120\n" +
 	"\x14campaign_external_id\x18\x04 \x01(\tR\x12campaignExternalId\x122\n" +
 	"\x15campaign_display_name\x18\x05 \x01(\tR\x13campaignDisplayName\x12)\n" +
-	"\x10campaign_version\x18\x06 \x01(\x05R\x0fcampaignVersion\x122\n" +
-	"\x06moment\x18\a \x01(\v2\x1a.wantgo.v1.Decision.MomentR\x06moment\x12,\n" +
+	"\x10campaign_version\x18\x06 \x01(\x05R\x0fcampaignVersion\x124\n" +
+	"\x06moment\x18\a \x01(\v2\x1c.wantgo.v1.Decision.OccasionR\x06moment\x12,\n" +
 	"\x04gate\x18\b \x01(\x0e2\x18.wantgo.v1.Decision.GateR\x04gate\x126\n" +
 	"\x06reason\x18\t \x01(\x0e2\x1e.wantgo.v1.DecisionReason.CodeR\x06reason\x127\n" +
 	"\x06values\x18\n" +
 	" \x03(\v2\x1f.wantgo.v1.Decision.ValuesEntryR\x06values\x12\x1a\n" +
 	"\bsentence\x18\v \x01(\tR\bsentence\x12?\n" +
 	"\rdecision_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\fdecisionTime\x12;\n" +
-	"\fnotification\x18\r \x01(\v2\x17.wantgo.v1.NotificationR\fnotification\x1a\xd1\x02\n" +
-	"\x06Moment\x12:\n" +
+	"\fnotification\x18\r \x01(\v2\x17.wantgo.v1.NotificationR\fnotification\x1a\xff\x02\n" +
+	"\bOccasion\x12:\n" +
 	"\n" +
 	"transition\x18\x01 \x01(\x0e2\x1a.wantgo.v1.Transition.KindR\n" +
 	"transition\x12;\n" +
@@ -400,7 +410,8 @@ const file_wantgo_v1_decision_proto_rawDesc = "" +
 	"\x11fence_external_id\x18\x05 \x01(\tR\x0ffenceExternalId\x12\x19\n" +
 	"\bstore_id\x18\x06 \x01(\tR\astoreId\x12*\n" +
 	"\x11store_external_id\x18\a \x01(\tR\x0fstoreExternalId\x12\x1b\n" +
-	"\tdevice_id\x18\b \x01(\tR\bdeviceId\x1a9\n" +
+	"\tdevice_id\x18\b \x01(\tR\bdeviceId\x12*\n" +
+	"\x04kind\x18\t \x01(\x0e2\x16.wantgo.v1.Moment.KindR\x04kind\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x02\n" +
@@ -445,27 +456,29 @@ var file_wantgo_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_wantgo_v1_decision_proto_goTypes = []any{
 	(Decision_Gate)(0),            // 0: wantgo.v1.Decision.Gate
 	(*Decision)(nil),              // 1: wantgo.v1.Decision
-	(*Decision_Moment)(nil),       // 2: wantgo.v1.Decision.Moment
+	(*Decision_Occasion)(nil),     // 2: wantgo.v1.Decision.Occasion
 	nil,                           // 3: wantgo.v1.Decision.ValuesEntry
 	(DecisionReason_Code)(0),      // 4: wantgo.v1.DecisionReason.Code
 	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 	(*Notification)(nil),          // 6: wantgo.v1.Notification
 	(Transition_Kind)(0),          // 7: wantgo.v1.Transition.Kind
+	(Moment_Kind)(0),              // 8: wantgo.v1.Moment.Kind
 }
 var file_wantgo_v1_decision_proto_depIdxs = []int32{
-	2, // 0: wantgo.v1.Decision.moment:type_name -> wantgo.v1.Decision.Moment
+	2, // 0: wantgo.v1.Decision.moment:type_name -> wantgo.v1.Decision.Occasion
 	0, // 1: wantgo.v1.Decision.gate:type_name -> wantgo.v1.Decision.Gate
 	4, // 2: wantgo.v1.Decision.reason:type_name -> wantgo.v1.DecisionReason.Code
 	3, // 3: wantgo.v1.Decision.values:type_name -> wantgo.v1.Decision.ValuesEntry
 	5, // 4: wantgo.v1.Decision.decision_time:type_name -> google.protobuf.Timestamp
 	6, // 5: wantgo.v1.Decision.notification:type_name -> wantgo.v1.Notification
-	7, // 6: wantgo.v1.Decision.Moment.transition:type_name -> wantgo.v1.Transition.Kind
-	5, // 7: wantgo.v1.Decision.Moment.moment_time:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7, // 6: wantgo.v1.Decision.Occasion.transition:type_name -> wantgo.v1.Transition.Kind
+	5, // 7: wantgo.v1.Decision.Occasion.moment_time:type_name -> google.protobuf.Timestamp
+	8, // 8: wantgo.v1.Decision.Occasion.kind:type_name -> wantgo.v1.Moment.Kind
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_decision_proto_init() }
@@ -473,6 +486,7 @@ func file_wantgo_v1_decision_proto_init() {
 	if File_wantgo_v1_decision_proto != nil {
 		return
 	}
+	file_wantgo_v1_moment_proto_init()
 	file_wantgo_v1_notification_proto_init()
 	file_wantgo_v1_reason_proto_init()
 	file_wantgo_v1_transition_proto_init()

@@ -70,7 +70,7 @@ func (t *tenant) campaigns(ctx context.Context, conn grpc.ClientConnInterface, a
 func campaign(i int) *v1.Campaign {
 	return &v1.Campaign{
 		ExternalId: fmt.Sprintf("c%d", i), DisplayName: fmt.Sprintf("Campaign %d", i), Priority: int32(i % 10),
-		Trigger: &v1.Trigger{Kinds: []v1.Transition_Kind{v1.Transition_ENTERED}, FencePurposes: []v1.Fence_Purpose{v1.Fence_NEAR}},
+		Trigger: &v1.Trigger{Kinds: []v1.Moment_Kind{v1.Moment_ENTERED}, FencePurposes: []v1.Fence_Purpose{v1.Fence_NEAR}},
 		Offer: &v1.Offer{Titles: map[string]string{"ko": "라떼 30% 할인", "en": "30% off any latte"}, PerPersonLimit: 1,
 			Validity: &v1.Offer_ValidFor{ValidFor: durationpb.New(2 * time.Hour)}},
 		Texts: map[string]*v1.CampaignText{

@@ -86,7 +86,7 @@ func (n *node) campaign(name string, stock uint32, change func(*v1.Campaign)) {
 	ctx, cancel := context.WithTimeout(n.w.owner(context.Background()), patience)
 	defer cancel()
 	c := &v1.Campaign{
-		ExternalId: name, DisplayName: name, Trigger: &v1.Trigger{Kinds: []v1.Transition_Kind{v1.Transition_ENTERED}},
+		ExternalId: name, DisplayName: name, Trigger: &v1.Trigger{Kinds: []v1.Moment_Kind{v1.Moment_ENTERED}},
 		DeadlineMinutes: int32(deadline / time.Minute),
 		Offer: &v1.Offer{Titles: map[string]string{"ko": "라떼 30% 할인", "en": "30% off any latte"}, Stock: stock,
 			Validity: &v1.Offer_ValidFor{ValidFor: durationpb.New(2 * time.Hour)}},

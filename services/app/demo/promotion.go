@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/pusher/cap"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
@@ -52,7 +51,7 @@ func campaigns(brandID uuid.UUID, stock int64) []campaign.Campaign {
 func hello(stock int64) campaign.Campaign {
 	return campaign.Campaign{
 		ExternalID: "hello-nearby", Name: "Hello nearby", Priority: 10,
-		Trigger: campaign.Trigger{Kinds: []presence.Kind{presence.Entered}, Purposes: []store.Purpose{store.Near}},
+		Trigger: campaign.Trigger{Kinds: []campaign.Kind{campaign.Entered}, Purposes: []store.Purpose{store.Near}},
 		Caps:    []cap.Cap{{Scope: cap.Campaign, Limit: 1, Window: cap.Window{Calendar: cap.Day}}},
 		Offer: &campaign.Offer{Titles: map[string]string{"ko": "아메리카노 30% 할인", "en": "30% off an americano"},
 			Stock: stock, PerPerson: 1, Validity: 2 * time.Hour},
@@ -67,7 +66,7 @@ func hello(stock int64) campaign.Campaign {
 func treat() campaign.Campaign {
 	return campaign.Campaign{
 		ExternalID: "stay-a-while", Name: "Stay a while", Priority: 20,
-		Trigger: campaign.Trigger{Kinds: []presence.Kind{presence.Dwelled}, Dwell: dwellTime, Purposes: []store.Purpose{store.Visit}},
+		Trigger: campaign.Trigger{Kinds: []campaign.Kind{campaign.Dwelled}, Dwell: dwellTime, Purposes: []store.Purpose{store.Visit}},
 		Offer: &campaign.Offer{Titles: map[string]string{"ko": "쿠키 한 개", "en": "a cookie"},
 			PerPerson: 1, Validity: time.Hour, AnyStore: true},
 		Texts: map[string]campaign.Text{
@@ -81,7 +80,7 @@ func treat() campaign.Campaign {
 func goodbye() campaign.Campaign {
 	return campaign.Campaign{
 		ExternalID: "see-you", Name: "See you", Priority: 5, Cooldown: time.Hour, OpenOnly: true,
-		Trigger: campaign.Trigger{Kinds: []presence.Kind{presence.Exited}, Purposes: []store.Purpose{store.Visit}},
+		Trigger: campaign.Trigger{Kinds: []campaign.Kind{campaign.Exited}, Purposes: []store.Purpose{store.Visit}},
 		Texts: map[string]campaign.Text{
 			"ko": {Title: "또 오세요", Body: "{store}은 내일도 열려 있어요."},
 			"en": {Title: "See you again", Body: "{store} is open tomorrow, too."},

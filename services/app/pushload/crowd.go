@@ -133,7 +133,7 @@ func (c *Crowd) found(ctx context.Context, e *engine.Engine, o Order) error {
 		Fences: []store.Fence{{ID: uuid.New(), ExternalID: "f", Purpose: store.Near, Circle: &circle}},
 		Campaigns: []campaign.Campaign{{
 			ID: uuid.New(), ExternalID: "c", Name: "Latte", State: campaign.Live, Category: campaign.Ad, Deadline: o.Deadline,
-			Trigger: campaign.Trigger{Kinds: []presence.Kind{presence.Entered}, Purposes: []store.Purpose{store.Near}},
+			Trigger: campaign.Trigger{Kinds: []campaign.Kind{campaign.Entered}, Purposes: []store.Purpose{store.Near}},
 			Offer: &campaign.Offer{ID: uuid.New(), Titles: map[string]string{"ko": "라떼 30% 할인"}, PerPerson: 1, Validity: 2 * time.Hour,
 				AnyStore: true},
 			Texts: map[string]campaign.Text{"ko": {Title: "{brand}", Body: "{offer} 쿠폰 {coupon_code}"}},
