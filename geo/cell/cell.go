@@ -57,15 +57,6 @@ func Of(p geo.Point, res int) (c Cell, err error) {
 	return Cell(got), nil
 }
 
-// Coarse returns the cell of resolution 7 that stands for p where no finer place may be kept; 0 if p is not on the globe.
-func Coarse(p geo.Point) Cell {
-	c, err := Of(p, CoarseRes)
-	if err != nil {
-		return 0
-	}
-	return c
-}
-
 // Radius returns the metres from a cell's centre within which all its points and all its descendants' points lie.
 func Radius(res int) float64 { return ballRadius[res] }
 

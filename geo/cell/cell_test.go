@@ -139,6 +139,37 @@ func TestCoarse(t *testing.T) {
 	require.Len(t, around, 6)
 }
 
+// TestCoarseFromAnyCell asks for cells round points, a cell at hand that is theirs or a neighbour's.
+func TestCoarseFromAnyCell(t *testing.T) {
+	rng := seeded(t)
+	for range 3000 {
+		at := anywhere(t, rng)
+		last := cell.Coarse(at)
+		for range 8 {
+			p := geo.Destination(at, 360*rng.Float64(), 3000*rng.Float64())
+			want, err := cell.Of(p, cell.CoarseRes)
+			require.NoError(t, err)
+			require.Equal(t, want, cell.CoarseFrom(last, p), "%v from %v", p, last)
+		}
+	}
+	require.Zero(t, cell.CoarseFrom(cell.Coarse(geo.Point{}), geo.Point{Lat: 91}))
+}
+
+func BenchmarkCoarse(b *testing.B) {
+	at := geo.Point{Lat: 37.5665, Lng: 126.978}
+	last := cell.Coarse(at)
+	b.Run("converted", func(b *testing.B) {
+		for b.Loop() {
+			_ = cell.Coarse(at)
+		}
+	})
+	b.Run("at hand", func(b *testing.B) {
+		for b.Loop() {
+			_ = cell.CoarseFrom(last, at)
+		}
+	})
+}
+
 func star(rng *rand.Rand, at geo.Point, n int, radius float64) []geo.Point {
 	ring := make([]geo.Point, 0, n+1)
 	for i := range n {

@@ -126,7 +126,7 @@ func (r *reporting) coarse(place geo.Point, at int64) {
 	if len(r.transitions) == 0 && at-h.cellAt < recordCovers.Milliseconds() {
 		return
 	}
-	c := cell.Coarse(place)
+	c := cell.CoarseFrom(cell.Cell(h.cell), place)
 	if uint64(c) != h.cell && (h.cell == 0 || !borders(cell.Cell(h.cell), c)) {
 		h.cell = uint64(c)
 	}
