@@ -2,11 +2,13 @@ package api
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -117,6 +119,72 @@ func BenchmarkUnmarshalImport(b *testing.B) {
 			for n := 0; n < b.N; n += pings {
 				var r v1.ImportPingsRequest
 				require.NoError(b, c.Unmarshal(data, &r))
+			}
+		})
+	}
+}
+
+func someResult(random *rand.Rand) *v1.PingResult {
+	r := &v1.PingResult{Outcome: v1.PingResult_Outcome(random.IntN(3)), Late: random.IntN(3) == 0, Duplicate: random.IntN(3) == 0}
+	switch random.IntN(6) {
+	case 0:
+		r.PingId = strings.Repeat("핑", random.IntN(200))
+	case 1:
+		r.Refusal, r.Field, r.Detail = v1.PingRefusal_INVALID_FIELD, "latitude", "not on the globe"
+	case 2:
+		r.Transitions = append(r.Transitions, &v1.Transition{Id: uuid.NewString(), TransitionTime: timestamppb.New(noon)})
+	case 3:
+		r.ProtoReflect().SetUnknown([]byte{0xf8, 0x07, 0x01})
+	case 4:
+		r.Outcome = v1.PingResult_Outcome(random.Int32())
+	default:
+		r.PingId = uuid.NewString()
+	}
+	return r
+}
+
+func TestImportAnswerIsWrittenAsProtoWouldWriteIt(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 7))
+	for range 2000 {
+		r := &v1.ImportPingsResponse{}
+		for range random.IntN(6) {
+			r.Results = append(r.Results, someResult(random))
+		}
+		if random.IntN(2) == 0 {
+			r.ServerTime = timestamppb.New(noon)
+		}
+		want, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
+		require.NoError(t, err)
+		got, err := newCodec().Marshal(r)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got.Materialize()))
+		got.Free()
+	}
+	_, err := newCodec().Marshal(&v1.ImportPingsResponse{Results: []*v1.PingResult{{PingId: "\xff"}}})
+	require.Error(t, err)
+}
+
+// An operation is a ping.
+func BenchmarkMarshalImport(b *testing.B) {
+	const pings = 500
+	r := &v1.ImportPingsResponse{ServerTime: timestamppb.New(noon)}
+	for range pings {
+		r.Results = append(r.Results, &v1.PingResult{PingId: uuid.NewString(), Outcome: v1.PingResult_TAKEN})
+	}
+	for _, c := range []struct {
+		name  string
+		codec encoding.CodecV2
+	}{{"by hand", newCodec()}, {"by proto", newCodec().CodecV2}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; n < b.N; n += pings {
+				wire, err := c.codec.Marshal(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				wire.Free()
 			}
 		})
 	}
