@@ -317,7 +317,8 @@ type Campaign struct {
 	// Changes with every write. Given in a write, it must still hold.
 	Etag        string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// Set by ActivateCampaign, PauseCampaign and EndCampaign. In a campaign file: what it shall become.
+	// Set by the calls that are named for it. A campaign that is live but whose schedule has not begun shows as SCHEDULED, one
+	// whose schedule is over as ENDED. In a campaign file: what it shall become.
 	State    Campaign_State    `protobuf:"varint,5,opt,name=state,proto3,enum=wantgo.v1.Campaign_State" json:"state,omitempty"`
 	Category Campaign_Category `protobuf:"varint,6,opt,name=category,proto3,enum=wantgo.v1.Campaign_Category" json:"category,omitempty"`
 	// Why INFORMATIONAL is right, for the record.
@@ -344,7 +345,14 @@ type Campaign struct {
 	Tags []string `protobuf:"bytes,17,rep,name=tags,proto3" json:"tags,omitempty"`
 	// Set by the server; grows with every change of what is decided by.
 	Version int32 `protobuf:"varint,18,opt,name=version,proto3" json:"version,omitempty"`
-	// CEL over `person`, `store`, `moment` and `now`: which people, where and when. Empty: all.
+	// CEL over `person`, `store`, `moment` and `now`: which people, where and when. Empty: all. What is not known makes it
+	// neither true nor false, negated or not, and that counts as no; has() asks whether something is known.
+	// person: what the brand declares (person.points), tier, staff, favourite_store, age, locale, time_zone, last_opened,
+	// segments (the own ids of uploaded lists), purchases.count, .first, .last and .amount["KRW"], visits(days) of any store
+	// and visits_here(days); visits only with the person's consent to their history.
+	// store: external_id, name, names, tags, district, chain, time_zone.
+	// moment: kind, way, purpose, fence_tags, stayed, distance_meters, foreground, type, keyword, lingered, quantity, amount,
+	// currency, category, item.external_id, .category, .keywords, .price and .currency, properties.<name>.
 	Audience string `protobuf:"bytes,21,opt,name=audience,proto3" json:"audience,omitempty"`
 	// People in any of these segments, by own id. Empty: all.
 	SegmentExternalIds []string `protobuf:"bytes,22,rep,name=segment_external_ids,json=segmentExternalIds,proto3" json:"segment_external_ids,omitempty"`
@@ -1317,7 +1325,8 @@ func (x *ScheduleException) GetHours() []*ScheduleException_Hours {
 }
 
 // A text in one locale. Variables: {store} {offer} {brand} {coupon_code} {expires} {item} {price} {keyword} and
-// {person.<attribute>}; {name|otherwise} says what stands there without a value; "{{" is a brace.
+// {person.<attribute>}, of people who agreed to MARKETING_PROFILE; {store_id} and {item_id} are own ids, for links.
+// {name|otherwise} says what stands there without a value; "{{" is a brace. In addresses they stand behind the host only.
 type CampaignText struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// May be empty: then the body stands alone.

@@ -11,6 +11,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -22,6 +23,59 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+type AppliedChange_Kind int32
+
+const (
+	AppliedChange_KIND_UNSPECIFIED AppliedChange_Kind = 0
+	AppliedChange_CREATED          AppliedChange_Kind = 1
+	AppliedChange_UPDATED          AppliedChange_Kind = 2
+	// It is not in the file.
+	AppliedChange_PRUNED AppliedChange_Kind = 3
+)
+
+// Enum value maps for AppliedChange_Kind.
+var (
+	AppliedChange_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "CREATED",
+		2: "UPDATED",
+		3: "PRUNED",
+	}
+	AppliedChange_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"CREATED":          1,
+		"UPDATED":          2,
+		"PRUNED":           3,
+	}
+)
+
+func (x AppliedChange_Kind) Enum() *AppliedChange_Kind {
+	p := new(AppliedChange_Kind)
+	*p = x
+	return p
+}
+
+func (x AppliedChange_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AppliedChange_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_campaign_service_proto_enumTypes[0].Descriptor()
+}
+
+func (AppliedChange_Kind) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_campaign_service_proto_enumTypes[0]
+}
+
+func (x AppliedChange_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AppliedChange_Kind.Descriptor instead.
+func (AppliedChange_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{33, 0}
+}
 
 type CreateCampaignRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -261,7 +315,7 @@ type ListCampaignsRequest struct {
 	// 0: 50. More than 1,000 count as 1,000.
 	PageSize  int32  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// In this state. Unspecified: any.
+	// In this state. Unspecified: any but ARCHIVED.
 	State         Campaign_State `protobuf:"varint,3,opt,name=state,proto3,enum=wantgo.v1.Campaign_State" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1068,6 +1122,1497 @@ func (x *EndCampaignResponse) GetCampaign() *Campaign {
 	return nil
 }
 
+type ArchiveCampaignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Types that are valid to be assigned to Key:
+	//
+	//	*ArchiveCampaignRequest_Id
+	//	*ArchiveCampaignRequest_ExternalId
+	Key isArchiveCampaignRequest_Key `protobuf_oneof:"key"`
+	// Must still hold, unless empty.
+	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArchiveCampaignRequest) Reset() {
+	*x = ArchiveCampaignRequest{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArchiveCampaignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArchiveCampaignRequest) ProtoMessage() {}
+
+func (x *ArchiveCampaignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArchiveCampaignRequest.ProtoReflect.Descriptor instead.
+func (*ArchiveCampaignRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ArchiveCampaignRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ArchiveCampaignRequest) GetKey() isArchiveCampaignRequest_Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *ArchiveCampaignRequest) GetId() string {
+	if x != nil {
+		if x, ok := x.Key.(*ArchiveCampaignRequest_Id); ok {
+			return x.Id
+		}
+	}
+	return ""
+}
+
+func (x *ArchiveCampaignRequest) GetExternalId() string {
+	if x != nil {
+		if x, ok := x.Key.(*ArchiveCampaignRequest_ExternalId); ok {
+			return x.ExternalId
+		}
+	}
+	return ""
+}
+
+func (x *ArchiveCampaignRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+type isArchiveCampaignRequest_Key interface {
+	isArchiveCampaignRequest_Key()
+}
+
+type ArchiveCampaignRequest_Id struct {
+	Id string `protobuf:"bytes,2,opt,name=id,proto3,oneof"`
+}
+
+type ArchiveCampaignRequest_ExternalId struct {
+	// The brand's own id.
+	ExternalId string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof"`
+}
+
+func (*ArchiveCampaignRequest_Id) isArchiveCampaignRequest_Key() {}
+
+func (*ArchiveCampaignRequest_ExternalId) isArchiveCampaignRequest_Key() {}
+
+type ArchiveCampaignResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Campaign      *Campaign              `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArchiveCampaignResponse) Reset() {
+	*x = ArchiveCampaignResponse{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArchiveCampaignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArchiveCampaignResponse) ProtoMessage() {}
+
+func (x *ArchiveCampaignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArchiveCampaignResponse.ProtoReflect.Descriptor instead.
+func (*ArchiveCampaignResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ArchiveCampaignResponse) GetCampaign() *Campaign {
+	if x != nil {
+		return x.Campaign
+	}
+	return nil
+}
+
+type SubmitCampaignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Types that are valid to be assigned to Key:
+	//
+	//	*SubmitCampaignRequest_Id
+	//	*SubmitCampaignRequest_ExternalId
+	Key isSubmitCampaignRequest_Key `protobuf_oneof:"key"`
+	// Must still hold, unless empty.
+	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitCampaignRequest) Reset() {
+	*x = SubmitCampaignRequest{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitCampaignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitCampaignRequest) ProtoMessage() {}
+
+func (x *SubmitCampaignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitCampaignRequest.ProtoReflect.Descriptor instead.
+func (*SubmitCampaignRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SubmitCampaignRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *SubmitCampaignRequest) GetKey() isSubmitCampaignRequest_Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *SubmitCampaignRequest) GetId() string {
+	if x != nil {
+		if x, ok := x.Key.(*SubmitCampaignRequest_Id); ok {
+			return x.Id
+		}
+	}
+	return ""
+}
+
+func (x *SubmitCampaignRequest) GetExternalId() string {
+	if x != nil {
+		if x, ok := x.Key.(*SubmitCampaignRequest_ExternalId); ok {
+			return x.ExternalId
+		}
+	}
+	return ""
+}
+
+func (x *SubmitCampaignRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+type isSubmitCampaignRequest_Key interface {
+	isSubmitCampaignRequest_Key()
+}
+
+type SubmitCampaignRequest_Id struct {
+	Id string `protobuf:"bytes,2,opt,name=id,proto3,oneof"`
+}
+
+type SubmitCampaignRequest_ExternalId struct {
+	// The brand's own id.
+	ExternalId string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof"`
+}
+
+func (*SubmitCampaignRequest_Id) isSubmitCampaignRequest_Key() {}
+
+func (*SubmitCampaignRequest_ExternalId) isSubmitCampaignRequest_Key() {}
+
+type SubmitCampaignResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Campaign      *Campaign              `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitCampaignResponse) Reset() {
+	*x = SubmitCampaignResponse{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitCampaignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitCampaignResponse) ProtoMessage() {}
+
+func (x *SubmitCampaignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitCampaignResponse.ProtoReflect.Descriptor instead.
+func (*SubmitCampaignResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SubmitCampaignResponse) GetCampaign() *Campaign {
+	if x != nil {
+		return x.Campaign
+	}
+	return nil
+}
+
+type ApproveCampaignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Types that are valid to be assigned to Key:
+	//
+	//	*ApproveCampaignRequest_Id
+	//	*ApproveCampaignRequest_ExternalId
+	Key isApproveCampaignRequest_Key `protobuf_oneof:"key"`
+	// Must still hold, unless empty.
+	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveCampaignRequest) Reset() {
+	*x = ApproveCampaignRequest{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveCampaignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveCampaignRequest) ProtoMessage() {}
+
+func (x *ApproveCampaignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveCampaignRequest.ProtoReflect.Descriptor instead.
+func (*ApproveCampaignRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ApproveCampaignRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ApproveCampaignRequest) GetKey() isApproveCampaignRequest_Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *ApproveCampaignRequest) GetId() string {
+	if x != nil {
+		if x, ok := x.Key.(*ApproveCampaignRequest_Id); ok {
+			return x.Id
+		}
+	}
+	return ""
+}
+
+func (x *ApproveCampaignRequest) GetExternalId() string {
+	if x != nil {
+		if x, ok := x.Key.(*ApproveCampaignRequest_ExternalId); ok {
+			return x.ExternalId
+		}
+	}
+	return ""
+}
+
+func (x *ApproveCampaignRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+type isApproveCampaignRequest_Key interface {
+	isApproveCampaignRequest_Key()
+}
+
+type ApproveCampaignRequest_Id struct {
+	Id string `protobuf:"bytes,2,opt,name=id,proto3,oneof"`
+}
+
+type ApproveCampaignRequest_ExternalId struct {
+	// The brand's own id.
+	ExternalId string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof"`
+}
+
+func (*ApproveCampaignRequest_Id) isApproveCampaignRequest_Key() {}
+
+func (*ApproveCampaignRequest_ExternalId) isApproveCampaignRequest_Key() {}
+
+type ApproveCampaignResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Campaign      *Campaign              `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveCampaignResponse) Reset() {
+	*x = ApproveCampaignResponse{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveCampaignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveCampaignResponse) ProtoMessage() {}
+
+func (x *ApproveCampaignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveCampaignResponse.ProtoReflect.Descriptor instead.
+func (*ApproveCampaignResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ApproveCampaignResponse) GetCampaign() *Campaign {
+	if x != nil {
+		return x.Campaign
+	}
+	return nil
+}
+
+type RejectCampaignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Types that are valid to be assigned to Key:
+	//
+	//	*RejectCampaignRequest_Id
+	//	*RejectCampaignRequest_ExternalId
+	Key isRejectCampaignRequest_Key `protobuf_oneof:"key"`
+	// Must still hold, unless empty.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Why; is kept with the change.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectCampaignRequest) Reset() {
+	*x = RejectCampaignRequest{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectCampaignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectCampaignRequest) ProtoMessage() {}
+
+func (x *RejectCampaignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectCampaignRequest.ProtoReflect.Descriptor instead.
+func (*RejectCampaignRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RejectCampaignRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RejectCampaignRequest) GetKey() isRejectCampaignRequest_Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RejectCampaignRequest) GetId() string {
+	if x != nil {
+		if x, ok := x.Key.(*RejectCampaignRequest_Id); ok {
+			return x.Id
+		}
+	}
+	return ""
+}
+
+func (x *RejectCampaignRequest) GetExternalId() string {
+	if x != nil {
+		if x, ok := x.Key.(*RejectCampaignRequest_ExternalId); ok {
+			return x.ExternalId
+		}
+	}
+	return ""
+}
+
+func (x *RejectCampaignRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *RejectCampaignRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type isRejectCampaignRequest_Key interface {
+	isRejectCampaignRequest_Key()
+}
+
+type RejectCampaignRequest_Id struct {
+	Id string `protobuf:"bytes,2,opt,name=id,proto3,oneof"`
+}
+
+type RejectCampaignRequest_ExternalId struct {
+	// The brand's own id.
+	ExternalId string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof"`
+}
+
+func (*RejectCampaignRequest_Id) isRejectCampaignRequest_Key() {}
+
+func (*RejectCampaignRequest_ExternalId) isRejectCampaignRequest_Key() {}
+
+type RejectCampaignResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Campaign      *Campaign              `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectCampaignResponse) Reset() {
+	*x = RejectCampaignResponse{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectCampaignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectCampaignResponse) ProtoMessage() {}
+
+func (x *RejectCampaignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectCampaignResponse.ProtoReflect.Descriptor instead.
+func (*RejectCampaignResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RejectCampaignResponse) GetCampaign() *Campaign {
+	if x != nil {
+		return x.Campaign
+	}
+	return nil
+}
+
+type CopyCampaignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Types that are valid to be assigned to Key:
+	//
+	//	*CopyCampaignRequest_Id
+	//	*CopyCampaignRequest_ExternalId
+	Key isCopyCampaignRequest_Key `protobuf_oneof:"key"`
+	// The own id of the copy. Empty: it has none.
+	CopyExternalId string `protobuf:"bytes,4,opt,name=copy_external_id,json=copyExternalId,proto3" json:"copy_external_id,omitempty"`
+	// Its name. Empty: that of the campaign.
+	DisplayName   string `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyCampaignRequest) Reset() {
+	*x = CopyCampaignRequest{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyCampaignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyCampaignRequest) ProtoMessage() {}
+
+func (x *CopyCampaignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyCampaignRequest.ProtoReflect.Descriptor instead.
+func (*CopyCampaignRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CopyCampaignRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CopyCampaignRequest) GetKey() isCopyCampaignRequest_Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *CopyCampaignRequest) GetId() string {
+	if x != nil {
+		if x, ok := x.Key.(*CopyCampaignRequest_Id); ok {
+			return x.Id
+		}
+	}
+	return ""
+}
+
+func (x *CopyCampaignRequest) GetExternalId() string {
+	if x != nil {
+		if x, ok := x.Key.(*CopyCampaignRequest_ExternalId); ok {
+			return x.ExternalId
+		}
+	}
+	return ""
+}
+
+func (x *CopyCampaignRequest) GetCopyExternalId() string {
+	if x != nil {
+		return x.CopyExternalId
+	}
+	return ""
+}
+
+func (x *CopyCampaignRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+type isCopyCampaignRequest_Key interface {
+	isCopyCampaignRequest_Key()
+}
+
+type CopyCampaignRequest_Id struct {
+	Id string `protobuf:"bytes,2,opt,name=id,proto3,oneof"`
+}
+
+type CopyCampaignRequest_ExternalId struct {
+	// The brand's own id.
+	ExternalId string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof"`
+}
+
+func (*CopyCampaignRequest_Id) isCopyCampaignRequest_Key() {}
+
+func (*CopyCampaignRequest_ExternalId) isCopyCampaignRequest_Key() {}
+
+type CopyCampaignResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Campaign      *Campaign              `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyCampaignResponse) Reset() {
+	*x = CopyCampaignResponse{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyCampaignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyCampaignResponse) ProtoMessage() {}
+
+func (x *CopyCampaignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyCampaignResponse.ProtoReflect.Descriptor instead.
+func (*CopyCampaignResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *CopyCampaignResponse) GetCampaign() *Campaign {
+	if x != nil {
+		return x.Campaign
+	}
+	return nil
+}
+
+type ListCampaignChangesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Key:
+	//
+	//	*ListCampaignChangesRequest_Id
+	//	*ListCampaignChangesRequest_ExternalId
+	Key isListCampaignChangesRequest_Key `protobuf_oneof:"key"`
+	// 0: 50. More than 1,000 count as 1,000.
+	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCampaignChangesRequest) Reset() {
+	*x = ListCampaignChangesRequest{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCampaignChangesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCampaignChangesRequest) ProtoMessage() {}
+
+func (x *ListCampaignChangesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCampaignChangesRequest.ProtoReflect.Descriptor instead.
+func (*ListCampaignChangesRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ListCampaignChangesRequest) GetKey() isListCampaignChangesRequest_Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *ListCampaignChangesRequest) GetId() string {
+	if x != nil {
+		if x, ok := x.Key.(*ListCampaignChangesRequest_Id); ok {
+			return x.Id
+		}
+	}
+	return ""
+}
+
+func (x *ListCampaignChangesRequest) GetExternalId() string {
+	if x != nil {
+		if x, ok := x.Key.(*ListCampaignChangesRequest_ExternalId); ok {
+			return x.ExternalId
+		}
+	}
+	return ""
+}
+
+func (x *ListCampaignChangesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListCampaignChangesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type isListCampaignChangesRequest_Key interface {
+	isListCampaignChangesRequest_Key()
+}
+
+type ListCampaignChangesRequest_Id struct {
+	Id string `protobuf:"bytes,1,opt,name=id,proto3,oneof"`
+}
+
+type ListCampaignChangesRequest_ExternalId struct {
+	// The brand's own id.
+	ExternalId string `protobuf:"bytes,2,opt,name=external_id,json=externalId,proto3,oneof"`
+}
+
+func (*ListCampaignChangesRequest_Id) isListCampaignChangesRequest_Key() {}
+
+func (*ListCampaignChangesRequest_ExternalId) isListCampaignChangesRequest_Key() {}
+
+type ListCampaignChangesResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Changes []*CampaignChange      `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Empty: no more.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCampaignChangesResponse) Reset() {
+	*x = ListCampaignChangesResponse{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCampaignChangesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCampaignChangesResponse) ProtoMessage() {}
+
+func (x *ListCampaignChangesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCampaignChangesResponse.ProtoReflect.Descriptor instead.
+func (*ListCampaignChangesResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListCampaignChangesResponse) GetChanges() []*CampaignChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ListCampaignChangesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// One change of a campaign.
+type CampaignChange struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ChangeTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_time,json=changeTime,proto3" json:"change_time,omitempty"`
+	// Who: "key:" and a key's id; other words name a command.
+	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// The etag that the change gave the campaign.
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Such as "create", "update", "activate", "approve".
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// What the caller said of it.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The fields that changed, as JSON of how they are kept, before and after; not there: the field was not.
+	Before        map[string]string `protobuf:"bytes,6,rep,name=before,proto3" json:"before,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	After         map[string]string `protobuf:"bytes,7,rep,name=after,proto3" json:"after,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CampaignChange) Reset() {
+	*x = CampaignChange{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CampaignChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CampaignChange) ProtoMessage() {}
+
+func (x *CampaignChange) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CampaignChange.ProtoReflect.Descriptor instead.
+func (*CampaignChange) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *CampaignChange) GetChangeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeTime
+	}
+	return nil
+}
+
+func (x *CampaignChange) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *CampaignChange) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *CampaignChange) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *CampaignChange) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CampaignChange) GetBefore() map[string]string {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *CampaignChange) GetAfter() map[string]string {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+type ExportCampaignsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportCampaignsRequest) Reset() {
+	*x = ExportCampaignsRequest{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportCampaignsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportCampaignsRequest) ProtoMessage() {}
+
+func (x *ExportCampaignsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportCampaignsRequest.ProtoReflect.Descriptor instead.
+func (*ExportCampaignsRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{29}
+}
+
+type ExportCampaignsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// YAML of the JSON of CampaignFile.
+	Content       []byte `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportCampaignsResponse) Reset() {
+	*x = ExportCampaignsResponse{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportCampaignsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportCampaignsResponse) ProtoMessage() {}
+
+func (x *ExportCampaignsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportCampaignsResponse.ProtoReflect.Descriptor instead.
+func (*ExportCampaignsResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ExportCampaignsResponse) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+type ApplyCampaignsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// YAML or JSON of CampaignFile.
+	Content []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// Only tell what would change.
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// End campaigns that the file does not have.
+	Prune         bool `protobuf:"varint,4,opt,name=prune,proto3" json:"prune,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApplyCampaignsRequest) Reset() {
+	*x = ApplyCampaignsRequest{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyCampaignsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyCampaignsRequest) ProtoMessage() {}
+
+func (x *ApplyCampaignsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyCampaignsRequest.ProtoReflect.Descriptor instead.
+func (*ApplyCampaignsRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ApplyCampaignsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ApplyCampaignsRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *ApplyCampaignsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *ApplyCampaignsRequest) GetPrune() bool {
+	if x != nil {
+		return x.Prune
+	}
+	return false
+}
+
+type ApplyCampaignsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What changed, or would. Empty: nothing.
+	Changes       []*AppliedChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApplyCampaignsResponse) Reset() {
+	*x = ApplyCampaignsResponse{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyCampaignsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyCampaignsResponse) ProtoMessage() {}
+
+func (x *ApplyCampaignsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyCampaignsResponse.ProtoReflect.Descriptor instead.
+func (*ApplyCampaignsResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ApplyCampaignsResponse) GetChanges() []*AppliedChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// What a campaign file changes of one campaign, or of the brand's settings.
+type AppliedChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  AppliedChange_Kind     `protobuf:"varint,1,opt,name=kind,proto3,enum=wantgo.v1.AppliedChange_Kind" json:"kind,omitempty"`
+	// The campaign's own id, or its id where it has none. Empty: the brand's settings.
+	ExternalId    string                 `protobuf:"bytes,2,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	Fields        []*AppliedChange_Field `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppliedChange) Reset() {
+	*x = AppliedChange{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppliedChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppliedChange) ProtoMessage() {}
+
+func (x *AppliedChange) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppliedChange.ProtoReflect.Descriptor instead.
+func (*AppliedChange) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *AppliedChange) GetKind() AppliedChange_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return AppliedChange_KIND_UNSPECIFIED
+}
+
+func (x *AppliedChange) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+func (x *AppliedChange) GetFields() []*AppliedChange_Field {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+type TestCampaignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Types that are valid to be assigned to Key:
+	//
+	//	*TestCampaignRequest_Id
+	//	*TestCampaignRequest_ExternalId
+	Key isTestCampaignRequest_Key `protobuf_oneof:"key"`
+	// Types that are valid to be assigned to Target:
+	//
+	//	*TestCampaignRequest_PersonExternalId
+	//	*TestCampaignRequest_DeviceId
+	Target isTestCampaignRequest_Target `protobuf_oneof:"target"`
+	// The store of the moment. Empty: none.
+	StoreExternalId string `protobuf:"bytes,6,opt,name=store_external_id,json=storeExternalId,proto3" json:"store_external_id,omitempty"`
+	// The item of the moment. Empty: none.
+	ItemExternalId string `protobuf:"bytes,7,opt,name=item_external_id,json=itemExternalId,proto3" json:"item_external_id,omitempty"`
+	// The keyword of the moment.
+	Keyword string `protobuf:"bytes,8,opt,name=keyword,proto3" json:"keyword,omitempty"`
+	// Empty: the person's own.
+	Variant       string `protobuf:"bytes,9,opt,name=variant,proto3" json:"variant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestCampaignRequest) Reset() {
+	*x = TestCampaignRequest{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestCampaignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestCampaignRequest) ProtoMessage() {}
+
+func (x *TestCampaignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestCampaignRequest.ProtoReflect.Descriptor instead.
+func (*TestCampaignRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *TestCampaignRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *TestCampaignRequest) GetKey() isTestCampaignRequest_Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *TestCampaignRequest) GetId() string {
+	if x != nil {
+		if x, ok := x.Key.(*TestCampaignRequest_Id); ok {
+			return x.Id
+		}
+	}
+	return ""
+}
+
+func (x *TestCampaignRequest) GetExternalId() string {
+	if x != nil {
+		if x, ok := x.Key.(*TestCampaignRequest_ExternalId); ok {
+			return x.ExternalId
+		}
+	}
+	return ""
+}
+
+func (x *TestCampaignRequest) GetTarget() isTestCampaignRequest_Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *TestCampaignRequest) GetPersonExternalId() string {
+	if x != nil {
+		if x, ok := x.Target.(*TestCampaignRequest_PersonExternalId); ok {
+			return x.PersonExternalId
+		}
+	}
+	return ""
+}
+
+func (x *TestCampaignRequest) GetDeviceId() string {
+	if x != nil {
+		if x, ok := x.Target.(*TestCampaignRequest_DeviceId); ok {
+			return x.DeviceId
+		}
+	}
+	return ""
+}
+
+func (x *TestCampaignRequest) GetStoreExternalId() string {
+	if x != nil {
+		return x.StoreExternalId
+	}
+	return ""
+}
+
+func (x *TestCampaignRequest) GetItemExternalId() string {
+	if x != nil {
+		return x.ItemExternalId
+	}
+	return ""
+}
+
+func (x *TestCampaignRequest) GetKeyword() string {
+	if x != nil {
+		return x.Keyword
+	}
+	return ""
+}
+
+func (x *TestCampaignRequest) GetVariant() string {
+	if x != nil {
+		return x.Variant
+	}
+	return ""
+}
+
+type isTestCampaignRequest_Key interface {
+	isTestCampaignRequest_Key()
+}
+
+type TestCampaignRequest_Id struct {
+	Id string `protobuf:"bytes,2,opt,name=id,proto3,oneof"`
+}
+
+type TestCampaignRequest_ExternalId struct {
+	// The brand's own id.
+	ExternalId string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3,oneof"`
+}
+
+func (*TestCampaignRequest_Id) isTestCampaignRequest_Key() {}
+
+func (*TestCampaignRequest_ExternalId) isTestCampaignRequest_Key() {}
+
+type isTestCampaignRequest_Target interface {
+	isTestCampaignRequest_Target()
+}
+
+type TestCampaignRequest_PersonExternalId struct {
+	// A test person, by the brand's own id.
+	PersonExternalId string `protobuf:"bytes,4,opt,name=person_external_id,json=personExternalId,proto3,oneof"`
+}
+
+type TestCampaignRequest_DeviceId struct {
+	// The test person of a device.
+	DeviceId string `protobuf:"bytes,5,opt,name=device_id,json=deviceId,proto3,oneof"`
+}
+
+func (*TestCampaignRequest_PersonExternalId) isTestCampaignRequest_Target() {}
+
+func (*TestCampaignRequest_DeviceId) isTestCampaignRequest_Target() {}
+
+type TestCampaignResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: nothing was made, and the reason says why.
+	NotificationId string              `protobuf:"bytes,1,opt,name=notification_id,json=notificationId,proto3" json:"notification_id,omitempty"`
+	Reason         DecisionReason_Code `protobuf:"varint,2,opt,name=reason,proto3,enum=wantgo.v1.DecisionReason_Code" json:"reason,omitempty"`
+	Values         map[string]string   `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *TestCampaignResponse) Reset() {
+	*x = TestCampaignResponse{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestCampaignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestCampaignResponse) ProtoMessage() {}
+
+func (x *TestCampaignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestCampaignResponse.ProtoReflect.Descriptor instead.
+func (*TestCampaignResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *TestCampaignResponse) GetNotificationId() string {
+	if x != nil {
+		return x.NotificationId
+	}
+	return ""
+}
+
+func (x *TestCampaignResponse) GetReason() DecisionReason_Code {
+	if x != nil {
+		return x.Reason
+	}
+	return DecisionReason_CODE_UNSPECIFIED
+}
+
+func (x *TestCampaignResponse) GetValues() map[string]string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 type PreviewCampaignRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Source:
@@ -1079,14 +2624,24 @@ type PreviewCampaignRequest struct {
 	// The store of the moment. Empty: an invented one.
 	StoreId string `protobuf:"bytes,4,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	// Only these locales. Empty: all that the campaign has.
-	Locales       []string `protobuf:"bytes,5,rep,name=locales,proto3" json:"locales,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Locales []string `protobuf:"bytes,5,rep,name=locales,proto3" json:"locales,omitempty"`
+	// The store, by the brand's own id; instead of `store_id`.
+	StoreExternalId string `protobuf:"bytes,6,opt,name=store_external_id,json=storeExternalId,proto3" json:"store_external_id,omitempty"`
+	// The item of the moment. Empty: none.
+	ItemExternalId string `protobuf:"bytes,7,opt,name=item_external_id,json=itemExternalId,proto3" json:"item_external_id,omitempty"`
+	// The keyword of the moment.
+	Keyword string `protobuf:"bytes,8,opt,name=keyword,proto3" json:"keyword,omitempty"`
+	// Only these variants. Empty: all that the campaign has.
+	Variants []string `protobuf:"bytes,9,rep,name=variants,proto3" json:"variants,omitempty"`
+	// The person who would read it, by the brand's own id; only for a key that may read persons. Empty: nobody is known.
+	PersonExternalId string `protobuf:"bytes,10,opt,name=person_external_id,json=personExternalId,proto3" json:"person_external_id,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *PreviewCampaignRequest) Reset() {
 	*x = PreviewCampaignRequest{}
-	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[16]
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +2653,7 @@ func (x *PreviewCampaignRequest) String() string {
 func (*PreviewCampaignRequest) ProtoMessage() {}
 
 func (x *PreviewCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[16]
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +2666,7 @@ func (x *PreviewCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewCampaignRequest.ProtoReflect.Descriptor instead.
 func (*PreviewCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{16}
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PreviewCampaignRequest) GetSource() isPreviewCampaignRequest_Source {
@@ -1162,6 +2717,41 @@ func (x *PreviewCampaignRequest) GetLocales() []string {
 	return nil
 }
 
+func (x *PreviewCampaignRequest) GetStoreExternalId() string {
+	if x != nil {
+		return x.StoreExternalId
+	}
+	return ""
+}
+
+func (x *PreviewCampaignRequest) GetItemExternalId() string {
+	if x != nil {
+		return x.ItemExternalId
+	}
+	return ""
+}
+
+func (x *PreviewCampaignRequest) GetKeyword() string {
+	if x != nil {
+		return x.Keyword
+	}
+	return ""
+}
+
+func (x *PreviewCampaignRequest) GetVariants() []string {
+	if x != nil {
+		return x.Variants
+	}
+	return nil
+}
+
+func (x *PreviewCampaignRequest) GetPersonExternalId() string {
+	if x != nil {
+		return x.PersonExternalId
+	}
+	return ""
+}
+
 type isPreviewCampaignRequest_Source interface {
 	isPreviewCampaignRequest_Source()
 }
@@ -1197,7 +2787,7 @@ type PreviewCampaignResponse struct {
 
 func (x *PreviewCampaignResponse) Reset() {
 	*x = PreviewCampaignResponse{}
-	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[17]
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +2799,7 @@ func (x *PreviewCampaignResponse) String() string {
 func (*PreviewCampaignResponse) ProtoMessage() {}
 
 func (x *PreviewCampaignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[17]
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +2812,7 @@ func (x *PreviewCampaignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewCampaignResponse.ProtoReflect.Descriptor instead.
 func (*PreviewCampaignResponse) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{17}
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PreviewCampaignResponse) GetRendered() []*PreviewCampaignResponse_Rendered {
@@ -1239,6 +2829,70 @@ func (x *PreviewCampaignResponse) GetFaults() []*PreviewCampaignResponse_Fault {
 	return nil
 }
 
+// One field, in the words of the contract's JSON.
+type AppliedChange_Field struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Such as "texts.ko.body".
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// As JSON. Empty: it was not there.
+	Before string `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	// As JSON. Empty: it is not there any more.
+	After         string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppliedChange_Field) Reset() {
+	*x = AppliedChange_Field{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppliedChange_Field) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppliedChange_Field) ProtoMessage() {}
+
+func (x *AppliedChange_Field) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppliedChange_Field.ProtoReflect.Descriptor instead.
+func (*AppliedChange_Field) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{33, 0}
+}
+
+func (x *AppliedChange_Field) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *AppliedChange_Field) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *AppliedChange_Field) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
 type PreviewCampaignResponse_Fault struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Reason ErrorReason_Code       `protobuf:"varint,1,opt,name=reason,proto3,enum=wantgo.v1.ErrorReason_Code" json:"reason,omitempty"`
@@ -1252,7 +2906,7 @@ type PreviewCampaignResponse_Fault struct {
 
 func (x *PreviewCampaignResponse_Fault) Reset() {
 	*x = PreviewCampaignResponse_Fault{}
-	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[18]
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +2918,7 @@ func (x *PreviewCampaignResponse_Fault) String() string {
 func (*PreviewCampaignResponse_Fault) ProtoMessage() {}
 
 func (x *PreviewCampaignResponse_Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[18]
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +2931,7 @@ func (x *PreviewCampaignResponse_Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewCampaignResponse_Fault.ProtoReflect.Descriptor instead.
 func (*PreviewCampaignResponse_Fault) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{17, 0}
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{37, 0}
 }
 
 func (x *PreviewCampaignResponse_Fault) GetReason() ErrorReason_Code {
@@ -1310,14 +2964,18 @@ type PreviewCampaignResponse_Rendered struct {
 	Body     string `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	DeepLink string `protobuf:"bytes,4,opt,name=deep_link,json=deepLink,proto3" json:"deep_link,omitempty"`
 	// Why this text could not go out.
-	Faults        []*PreviewCampaignResponse_Fault `protobuf:"bytes,5,rep,name=faults,proto3" json:"faults,omitempty"`
+	Faults []*PreviewCampaignResponse_Fault `protobuf:"bytes,5,rep,name=faults,proto3" json:"faults,omitempty"`
+	// Empty: the campaign has no variants.
+	Variant       string                          `protobuf:"bytes,6,opt,name=variant,proto3" json:"variant,omitempty"`
+	ImageUrl      string                          `protobuf:"bytes,7,opt,name=image_url,json=imageUrl,proto3" json:"image_url,omitempty"`
+	Rooms         []*PreviewCampaignResponse_Room `protobuf:"bytes,8,rep,name=rooms,proto3" json:"rooms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PreviewCampaignResponse_Rendered) Reset() {
 	*x = PreviewCampaignResponse_Rendered{}
-	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[19]
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +2987,7 @@ func (x *PreviewCampaignResponse_Rendered) String() string {
 func (*PreviewCampaignResponse_Rendered) ProtoMessage() {}
 
 func (x *PreviewCampaignResponse_Rendered) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[19]
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +3000,7 @@ func (x *PreviewCampaignResponse_Rendered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewCampaignResponse_Rendered.ProtoReflect.Descriptor instead.
 func (*PreviewCampaignResponse_Rendered) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{17, 1}
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{37, 1}
 }
 
 func (x *PreviewCampaignResponse_Rendered) GetLocale() string {
@@ -1380,11 +3038,136 @@ func (x *PreviewCampaignResponse_Rendered) GetFaults() []*PreviewCampaignRespons
 	return nil
 }
 
+func (x *PreviewCampaignResponse_Rendered) GetVariant() string {
+	if x != nil {
+		return x.Variant
+	}
+	return ""
+}
+
+func (x *PreviewCampaignResponse_Rendered) GetImageUrl() string {
+	if x != nil {
+		return x.ImageUrl
+	}
+	return ""
+}
+
+func (x *PreviewCampaignResponse_Rendered) GetRooms() []*PreviewCampaignResponse_Room {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
+// What a text takes on a platform.
+type PreviewCampaignResponse_Room struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Platform        Device_Platform        `protobuf:"varint,1,opt,name=platform,proto3,enum=wantgo.v1.Device_Platform" json:"platform,omitempty"`
+	TitleCharacters int32                  `protobuf:"varint,2,opt,name=title_characters,json=titleCharacters,proto3" json:"title_characters,omitempty"`
+	BodyCharacters  int32                  `protobuf:"varint,3,opt,name=body_characters,json=bodyCharacters,proto3" json:"body_characters,omitempty"`
+	// About as many are shown while the notification is collapsed: advice, it depends on the phone. 0: all are.
+	CollapsedTitleCharacters int32 `protobuf:"varint,4,opt,name=collapsed_title_characters,json=collapsedTitleCharacters,proto3" json:"collapsed_title_characters,omitempty"`
+	CollapsedBodyCharacters  int32 `protobuf:"varint,5,opt,name=collapsed_body_characters,json=collapsedBodyCharacters,proto3" json:"collapsed_body_characters,omitempty"`
+	// What the notification takes without its provider's envelope, and what it may take: more is refused.
+	PayloadBytes      int32 `protobuf:"varint,6,opt,name=payload_bytes,json=payloadBytes,proto3" json:"payload_bytes,omitempty"`
+	PayloadLimitBytes int32 `protobuf:"varint,7,opt,name=payload_limit_bytes,json=payloadLimitBytes,proto3" json:"payload_limit_bytes,omitempty"`
+	// In English: what is cut or too large. Empty: nothing.
+	Advice        []string `protobuf:"bytes,8,rep,name=advice,proto3" json:"advice,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewCampaignResponse_Room) Reset() {
+	*x = PreviewCampaignResponse_Room{}
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewCampaignResponse_Room) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewCampaignResponse_Room) ProtoMessage() {}
+
+func (x *PreviewCampaignResponse_Room) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_campaign_service_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewCampaignResponse_Room.ProtoReflect.Descriptor instead.
+func (*PreviewCampaignResponse_Room) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_campaign_service_proto_rawDescGZIP(), []int{37, 2}
+}
+
+func (x *PreviewCampaignResponse_Room) GetPlatform() Device_Platform {
+	if x != nil {
+		return x.Platform
+	}
+	return Device_PLATFORM_UNSPECIFIED
+}
+
+func (x *PreviewCampaignResponse_Room) GetTitleCharacters() int32 {
+	if x != nil {
+		return x.TitleCharacters
+	}
+	return 0
+}
+
+func (x *PreviewCampaignResponse_Room) GetBodyCharacters() int32 {
+	if x != nil {
+		return x.BodyCharacters
+	}
+	return 0
+}
+
+func (x *PreviewCampaignResponse_Room) GetCollapsedTitleCharacters() int32 {
+	if x != nil {
+		return x.CollapsedTitleCharacters
+	}
+	return 0
+}
+
+func (x *PreviewCampaignResponse_Room) GetCollapsedBodyCharacters() int32 {
+	if x != nil {
+		return x.CollapsedBodyCharacters
+	}
+	return 0
+}
+
+func (x *PreviewCampaignResponse_Room) GetPayloadBytes() int32 {
+	if x != nil {
+		return x.PayloadBytes
+	}
+	return 0
+}
+
+func (x *PreviewCampaignResponse_Room) GetPayloadLimitBytes() int32 {
+	if x != nil {
+		return x.PayloadLimitBytes
+	}
+	return 0
+}
+
+func (x *PreviewCampaignResponse_Room) GetAdvice() []string {
+	if x != nil {
+		return x.Advice
+	}
+	return nil
+}
+
 var File_wantgo_v1_campaign_service_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_campaign_service_proto_rawDesc = "" +
 	"\n" +
-	" wantgo/v1/campaign_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x16wantgo/v1/access.proto\x1a\x18wantgo/v1/campaign.proto\x1a\x16wantgo/v1/reason.proto\"\x9e\x01\n" +
+	" wantgo/v1/campaign_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/access.proto\x1a\x18wantgo/v1/campaign.proto\x1a\x16wantgo/v1/device.proto\x1a\x16wantgo/v1/reason.proto\"\x9e\x01\n" +
 	"\x15CreateCampaignRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x127\n" +
@@ -1460,7 +3243,141 @@ const file_wantgo_v1_campaign_service_proto_rawDesc = "" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etagB\f\n" +
 	"\x03key\x12\x05\xbaH\x02\b\x01\"F\n" +
 	"\x13EndCampaignResponse\x12/\n" +
-	"\bcampaign\x18\x01 \x01(\v2\x13.wantgo.v1.CampaignR\bcampaign\"\xf3\x01\n" +
+	"\bcampaign\x18\x01 \x01(\v2\x13.wantgo.v1.CampaignR\bcampaign\"\xb7\x01\n" +
+	"\x16ArchiveCampaignRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x02id\x12-\n" +
+	"\vexternal_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xa0\x01H\x00R\n" +
+	"externalId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etagB\f\n" +
+	"\x03key\x12\x05\xbaH\x02\b\x01\"J\n" +
+	"\x17ArchiveCampaignResponse\x12/\n" +
+	"\bcampaign\x18\x01 \x01(\v2\x13.wantgo.v1.CampaignR\bcampaign\"\xb6\x01\n" +
+	"\x15SubmitCampaignRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x02id\x12-\n" +
+	"\vexternal_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xa0\x01H\x00R\n" +
+	"externalId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etagB\f\n" +
+	"\x03key\x12\x05\xbaH\x02\b\x01\"I\n" +
+	"\x16SubmitCampaignResponse\x12/\n" +
+	"\bcampaign\x18\x01 \x01(\v2\x13.wantgo.v1.CampaignR\bcampaign\"\xb7\x01\n" +
+	"\x16ApproveCampaignRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x02id\x12-\n" +
+	"\vexternal_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xa0\x01H\x00R\n" +
+	"externalId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etagB\f\n" +
+	"\x03key\x12\x05\xbaH\x02\b\x01\"J\n" +
+	"\x17ApproveCampaignResponse\x12/\n" +
+	"\bcampaign\x18\x01 \x01(\v2\x13.wantgo.v1.CampaignR\bcampaign\"\xd8\x01\n" +
+	"\x15RejectCampaignRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x02id\x12-\n" +
+	"\vexternal_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xa0\x01H\x00R\n" +
+	"externalId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12 \n" +
+	"\x06reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reasonB\f\n" +
+	"\x03key\x12\x05\xbaH\x02\b\x01\"I\n" +
+	"\x16RejectCampaignResponse\x12/\n" +
+	"\bcampaign\x18\x01 \x01(\v2\x13.wantgo.v1.CampaignR\bcampaign\"\xf8\x01\n" +
+	"\x13CopyCampaignRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x02id\x12-\n" +
+	"\vexternal_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xa0\x01H\x00R\n" +
+	"externalId\x122\n" +
+	"\x10copy_external_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0ecopyExternalId\x12+\n" +
+	"\fdisplay_name\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayNameB\f\n" +
+	"\x03key\x12\x05\xbaH\x02\b\x01\"G\n" +
+	"\x14CopyCampaignResponse\x12/\n" +
+	"\bcampaign\x18\x01 \x01(\v2\x13.wantgo.v1.CampaignR\bcampaign\"\xc4\x01\n" +
+	"\x1aListCampaignChangesRequest\x12\x1a\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x02id\x12-\n" +
+	"\vexternal_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xa0\x01H\x00R\n" +
+	"externalId\x12$\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageTokenB\f\n" +
+	"\x03key\x12\x05\xbaH\x02\b\x01\"z\n" +
+	"\x1bListCampaignChangesResponse\x123\n" +
+	"\achanges\x18\x01 \x03(\v2\x19.wantgo.v1.CampaignChangeR\achanges\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x97\x03\n" +
+	"\x0eCampaignChange\x12;\n" +
+	"\vchange_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeTime\x12\x14\n" +
+	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x16\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12=\n" +
+	"\x06before\x18\x06 \x03(\v2%.wantgo.v1.CampaignChange.BeforeEntryR\x06before\x12:\n" +
+	"\x05after\x18\a \x03(\v2$.wantgo.v1.CampaignChange.AfterEntryR\x05after\x1a9\n" +
+	"\vBeforeEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +
+	"\n" +
+	"AfterEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x18\n" +
+	"\x16ExportCampaignsRequest\"3\n" +
+	"\x17ExportCampaignsResponse\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\"\xa3\x01\n" +
+	"\x15ApplyCampaignsRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12&\n" +
+	"\acontent\x18\x02 \x01(\fB\f\xbaH\tz\a\x10\x01\x18\x80\x80\x80\x02R\acontent\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x14\n" +
+	"\x05prune\x18\x04 \x01(\bR\x05prune\"L\n" +
+	"\x16ApplyCampaignsResponse\x122\n" +
+	"\achanges\x18\x01 \x03(\v2\x18.wantgo.v1.AppliedChangeR\achanges\"\xac\x02\n" +
+	"\rAppliedChange\x121\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1d.wantgo.v1.AppliedChange.KindR\x04kind\x12\x1f\n" +
+	"\vexternal_id\x18\x02 \x01(\tR\n" +
+	"externalId\x126\n" +
+	"\x06fields\x18\x03 \x03(\v2\x1e.wantgo.v1.AppliedChange.FieldR\x06fields\x1aK\n" +
+	"\x05Field\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"B\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\v\n" +
+	"\aCREATED\x10\x01\x12\v\n" +
+	"\aUPDATED\x10\x02\x12\n" +
+	"\n" +
+	"\x06PRUNED\x10\x03\"\xbd\x03\n" +
+	"\x13TestCampaignRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x02id\x12-\n" +
+	"\vexternal_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xa0\x01H\x00R\n" +
+	"externalId\x12:\n" +
+	"\x12person_external_id\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01H\x01R\x10personExternalId\x12'\n" +
+	"\tdevice_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x01R\bdeviceId\x124\n" +
+	"\x11store_external_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0fstoreExternalId\x122\n" +
+	"\x10item_external_id\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eitemExternalId\x12!\n" +
+	"\akeyword\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\akeyword\x12!\n" +
+	"\avariant\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\avariantB\f\n" +
+	"\x03key\x12\x05\xbaH\x02\b\x01B\x0f\n" +
+	"\x06target\x12\x05\xbaH\x02\b\x01\"\xf7\x01\n" +
+	"\x14TestCampaignResponse\x12'\n" +
+	"\x0fnotification_id\x18\x01 \x01(\tR\x0enotificationId\x126\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x1e.wantgo.v1.DecisionReason.CodeR\x06reason\x12C\n" +
+	"\x06values\x18\x03 \x03(\v2+.wantgo.v1.TestCampaignResponse.ValuesEntryR\x06values\x1a9\n" +
+	"\vValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xde\x03\n" +
 	"\x16PreviewCampaignRequest\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x02id\x12-\n" +
 	"\vexternal_id\x18\x02 \x01(\tB\n" +
@@ -1468,21 +3385,40 @@ const file_wantgo_v1_campaign_service_proto_rawDesc = "" +
 	"externalId\x121\n" +
 	"\bcampaign\x18\x03 \x01(\v2\x13.wantgo.v1.CampaignH\x00R\bcampaign\x12&\n" +
 	"\bstore_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\astoreId\x12\"\n" +
-	"\alocales\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\alocalesB\x0f\n" +
-	"\x06source\x12\x05\xbaH\x02\b\x01\"\xbe\x03\n" +
+	"\alocales\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\alocales\x124\n" +
+	"\x11store_external_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0fstoreExternalId\x122\n" +
+	"\x10item_external_id\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eitemExternalId\x12!\n" +
+	"\akeyword\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\akeyword\x12$\n" +
+	"\bvariants\x18\t \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\bvariants\x126\n" +
+	"\x12person_external_id\x18\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x10personExternalIdB\x0f\n" +
+	"\x06source\x12\x05\xbaH\x02\b\x01\"\xb0\a\n" +
 	"\x17PreviewCampaignResponse\x12G\n" +
 	"\brendered\x18\x01 \x03(\v2+.wantgo.v1.PreviewCampaignResponse.RenderedR\brendered\x12@\n" +
 	"\x06faults\x18\x02 \x03(\v2(.wantgo.v1.PreviewCampaignResponse.FaultR\x06faults\x1aj\n" +
 	"\x05Fault\x123\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1b.wantgo.v1.ErrorReason.CodeR\x06reason\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\x1a\xab\x01\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x1a\xa1\x02\n" +
 	"\bRendered\x12\x16\n" +
 	"\x06locale\x18\x01 \x01(\tR\x06locale\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\tR\x04body\x12\x1b\n" +
 	"\tdeep_link\x18\x04 \x01(\tR\bdeepLink\x12@\n" +
-	"\x06faults\x18\x05 \x03(\v2(.wantgo.v1.PreviewCampaignResponse.FaultR\x06faults2\xf8\a\n" +
+	"\x06faults\x18\x05 \x03(\v2(.wantgo.v1.PreviewCampaignResponse.FaultR\x06faults\x12\x18\n" +
+	"\avariant\x18\x06 \x01(\tR\avariant\x12\x1b\n" +
+	"\timage_url\x18\a \x01(\tR\bimageUrl\x12=\n" +
+	"\x05rooms\x18\b \x03(\v2'.wantgo.v1.PreviewCampaignResponse.RoomR\x05rooms\x1a\xf9\x02\n" +
+	"\x04Room\x126\n" +
+	"\bplatform\x18\x01 \x01(\x0e2\x1a.wantgo.v1.Device.PlatformR\bplatform\x12)\n" +
+	"\x10title_characters\x18\x02 \x01(\x05R\x0ftitleCharacters\x12'\n" +
+	"\x0fbody_characters\x18\x03 \x01(\x05R\x0ebodyCharacters\x12<\n" +
+	"\x1acollapsed_title_characters\x18\x04 \x01(\x05R\x18collapsedTitleCharacters\x12:\n" +
+	"\x19collapsed_body_characters\x18\x05 \x01(\x05R\x17collapsedBodyCharacters\x12#\n" +
+	"\rpayload_bytes\x18\x06 \x01(\x05R\fpayloadBytes\x12.\n" +
+	"\x13payload_limit_bytes\x18\a \x01(\x05R\x11payloadLimitBytes\x12\x16\n" +
+	"\x06advice\x18\b \x03(\tR\x06advice2\xfb\x0f\n" +
 	"\x0fCampaignService\x12o\n" +
 	"\x0eCreateCampaign\x12 .wantgo.v1.CreateCampaignRequest\x1a!.wantgo.v1.CreateCampaignResponse\"\x18\xa2\xbb\x18\x14\n" +
 	"\x01\x03\x12\x0fcampaigns:write\x12e\n" +
@@ -1499,6 +3435,24 @@ const file_wantgo_v1_campaign_service_proto_rawDesc = "" +
 	"\rPauseCampaign\x12\x1f.wantgo.v1.PauseCampaignRequest\x1a .wantgo.v1.PauseCampaignResponse\"\x18\xa2\xbb\x18\x14\n" +
 	"\x01\x03\x12\x0fcampaigns:write\x12f\n" +
 	"\vEndCampaign\x12\x1d.wantgo.v1.EndCampaignRequest\x1a\x1e.wantgo.v1.EndCampaignResponse\"\x18\xa2\xbb\x18\x14\n" +
+	"\x01\x03\x12\x0fcampaigns:write\x12r\n" +
+	"\x0fArchiveCampaign\x12!.wantgo.v1.ArchiveCampaignRequest\x1a\".wantgo.v1.ArchiveCampaignResponse\"\x18\xa2\xbb\x18\x14\n" +
+	"\x01\x03\x12\x0fcampaigns:write\x12o\n" +
+	"\x0eSubmitCampaign\x12 .wantgo.v1.SubmitCampaignRequest\x1a!.wantgo.v1.SubmitCampaignResponse\"\x18\xa2\xbb\x18\x14\n" +
+	"\x01\x03\x12\x0fcampaigns:write\x12r\n" +
+	"\x0fApproveCampaign\x12!.wantgo.v1.ApproveCampaignRequest\x1a\".wantgo.v1.ApproveCampaignResponse\"\x18\xa2\xbb\x18\x14\n" +
+	"\x01\x03\x12\x0fcampaigns:write\x12o\n" +
+	"\x0eRejectCampaign\x12 .wantgo.v1.RejectCampaignRequest\x1a!.wantgo.v1.RejectCampaignResponse\"\x18\xa2\xbb\x18\x14\n" +
+	"\x01\x03\x12\x0fcampaigns:write\x12i\n" +
+	"\fCopyCampaign\x12\x1e.wantgo.v1.CopyCampaignRequest\x1a\x1f.wantgo.v1.CopyCampaignResponse\"\x18\xa2\xbb\x18\x14\n" +
+	"\x01\x03\x12\x0fcampaigns:write\x12}\n" +
+	"\x13ListCampaignChanges\x12%.wantgo.v1.ListCampaignChangesRequest\x1a&.wantgo.v1.ListCampaignChangesResponse\"\x17\xa2\xbb\x18\x13\n" +
+	"\x01\x03\x12\x0ecampaigns:read\x12q\n" +
+	"\x0fExportCampaigns\x12!.wantgo.v1.ExportCampaignsRequest\x1a\".wantgo.v1.ExportCampaignsResponse\"\x17\xa2\xbb\x18\x13\n" +
+	"\x01\x03\x12\x0ecampaigns:read\x12o\n" +
+	"\x0eApplyCampaigns\x12 .wantgo.v1.ApplyCampaignsRequest\x1a!.wantgo.v1.ApplyCampaignsResponse\"\x18\xa2\xbb\x18\x14\n" +
+	"\x01\x03\x12\x0fcampaigns:write\x12i\n" +
+	"\fTestCampaign\x12\x1e.wantgo.v1.TestCampaignRequest\x1a\x1f.wantgo.v1.TestCampaignResponse\"\x18\xa2\xbb\x18\x14\n" +
 	"\x01\x03\x12\x0fcampaigns:write\x12q\n" +
 	"\x0fPreviewCampaign\x12!.wantgo.v1.PreviewCampaignRequest\x1a\".wantgo.v1.PreviewCampaignResponse\"\x17\xa2\xbb\x18\x13\n" +
 	"\x01\x03\x12\x0ecampaigns:readB3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
@@ -1515,73 +3469,137 @@ func file_wantgo_v1_campaign_service_proto_rawDescGZIP() []byte {
 	return file_wantgo_v1_campaign_service_proto_rawDescData
 }
 
-var file_wantgo_v1_campaign_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_wantgo_v1_campaign_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_wantgo_v1_campaign_service_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_wantgo_v1_campaign_service_proto_goTypes = []any{
-	(*CreateCampaignRequest)(nil),            // 0: wantgo.v1.CreateCampaignRequest
-	(*CreateCampaignResponse)(nil),           // 1: wantgo.v1.CreateCampaignResponse
-	(*GetCampaignRequest)(nil),               // 2: wantgo.v1.GetCampaignRequest
-	(*GetCampaignResponse)(nil),              // 3: wantgo.v1.GetCampaignResponse
-	(*ListCampaignsRequest)(nil),             // 4: wantgo.v1.ListCampaignsRequest
-	(*ListCampaignsResponse)(nil),            // 5: wantgo.v1.ListCampaignsResponse
-	(*UpdateCampaignRequest)(nil),            // 6: wantgo.v1.UpdateCampaignRequest
-	(*UpdateCampaignResponse)(nil),           // 7: wantgo.v1.UpdateCampaignResponse
-	(*DeleteCampaignRequest)(nil),            // 8: wantgo.v1.DeleteCampaignRequest
-	(*DeleteCampaignResponse)(nil),           // 9: wantgo.v1.DeleteCampaignResponse
-	(*ActivateCampaignRequest)(nil),          // 10: wantgo.v1.ActivateCampaignRequest
-	(*ActivateCampaignResponse)(nil),         // 11: wantgo.v1.ActivateCampaignResponse
-	(*PauseCampaignRequest)(nil),             // 12: wantgo.v1.PauseCampaignRequest
-	(*PauseCampaignResponse)(nil),            // 13: wantgo.v1.PauseCampaignResponse
-	(*EndCampaignRequest)(nil),               // 14: wantgo.v1.EndCampaignRequest
-	(*EndCampaignResponse)(nil),              // 15: wantgo.v1.EndCampaignResponse
-	(*PreviewCampaignRequest)(nil),           // 16: wantgo.v1.PreviewCampaignRequest
-	(*PreviewCampaignResponse)(nil),          // 17: wantgo.v1.PreviewCampaignResponse
-	(*PreviewCampaignResponse_Fault)(nil),    // 18: wantgo.v1.PreviewCampaignResponse.Fault
-	(*PreviewCampaignResponse_Rendered)(nil), // 19: wantgo.v1.PreviewCampaignResponse.Rendered
-	(*Campaign)(nil),                         // 20: wantgo.v1.Campaign
-	(Campaign_State)(0),                      // 21: wantgo.v1.Campaign.State
-	(*fieldmaskpb.FieldMask)(nil),            // 22: google.protobuf.FieldMask
-	(ErrorReason_Code)(0),                    // 23: wantgo.v1.ErrorReason.Code
+	(AppliedChange_Kind)(0),                  // 0: wantgo.v1.AppliedChange.Kind
+	(*CreateCampaignRequest)(nil),            // 1: wantgo.v1.CreateCampaignRequest
+	(*CreateCampaignResponse)(nil),           // 2: wantgo.v1.CreateCampaignResponse
+	(*GetCampaignRequest)(nil),               // 3: wantgo.v1.GetCampaignRequest
+	(*GetCampaignResponse)(nil),              // 4: wantgo.v1.GetCampaignResponse
+	(*ListCampaignsRequest)(nil),             // 5: wantgo.v1.ListCampaignsRequest
+	(*ListCampaignsResponse)(nil),            // 6: wantgo.v1.ListCampaignsResponse
+	(*UpdateCampaignRequest)(nil),            // 7: wantgo.v1.UpdateCampaignRequest
+	(*UpdateCampaignResponse)(nil),           // 8: wantgo.v1.UpdateCampaignResponse
+	(*DeleteCampaignRequest)(nil),            // 9: wantgo.v1.DeleteCampaignRequest
+	(*DeleteCampaignResponse)(nil),           // 10: wantgo.v1.DeleteCampaignResponse
+	(*ActivateCampaignRequest)(nil),          // 11: wantgo.v1.ActivateCampaignRequest
+	(*ActivateCampaignResponse)(nil),         // 12: wantgo.v1.ActivateCampaignResponse
+	(*PauseCampaignRequest)(nil),             // 13: wantgo.v1.PauseCampaignRequest
+	(*PauseCampaignResponse)(nil),            // 14: wantgo.v1.PauseCampaignResponse
+	(*EndCampaignRequest)(nil),               // 15: wantgo.v1.EndCampaignRequest
+	(*EndCampaignResponse)(nil),              // 16: wantgo.v1.EndCampaignResponse
+	(*ArchiveCampaignRequest)(nil),           // 17: wantgo.v1.ArchiveCampaignRequest
+	(*ArchiveCampaignResponse)(nil),          // 18: wantgo.v1.ArchiveCampaignResponse
+	(*SubmitCampaignRequest)(nil),            // 19: wantgo.v1.SubmitCampaignRequest
+	(*SubmitCampaignResponse)(nil),           // 20: wantgo.v1.SubmitCampaignResponse
+	(*ApproveCampaignRequest)(nil),           // 21: wantgo.v1.ApproveCampaignRequest
+	(*ApproveCampaignResponse)(nil),          // 22: wantgo.v1.ApproveCampaignResponse
+	(*RejectCampaignRequest)(nil),            // 23: wantgo.v1.RejectCampaignRequest
+	(*RejectCampaignResponse)(nil),           // 24: wantgo.v1.RejectCampaignResponse
+	(*CopyCampaignRequest)(nil),              // 25: wantgo.v1.CopyCampaignRequest
+	(*CopyCampaignResponse)(nil),             // 26: wantgo.v1.CopyCampaignResponse
+	(*ListCampaignChangesRequest)(nil),       // 27: wantgo.v1.ListCampaignChangesRequest
+	(*ListCampaignChangesResponse)(nil),      // 28: wantgo.v1.ListCampaignChangesResponse
+	(*CampaignChange)(nil),                   // 29: wantgo.v1.CampaignChange
+	(*ExportCampaignsRequest)(nil),           // 30: wantgo.v1.ExportCampaignsRequest
+	(*ExportCampaignsResponse)(nil),          // 31: wantgo.v1.ExportCampaignsResponse
+	(*ApplyCampaignsRequest)(nil),            // 32: wantgo.v1.ApplyCampaignsRequest
+	(*ApplyCampaignsResponse)(nil),           // 33: wantgo.v1.ApplyCampaignsResponse
+	(*AppliedChange)(nil),                    // 34: wantgo.v1.AppliedChange
+	(*TestCampaignRequest)(nil),              // 35: wantgo.v1.TestCampaignRequest
+	(*TestCampaignResponse)(nil),             // 36: wantgo.v1.TestCampaignResponse
+	(*PreviewCampaignRequest)(nil),           // 37: wantgo.v1.PreviewCampaignRequest
+	(*PreviewCampaignResponse)(nil),          // 38: wantgo.v1.PreviewCampaignResponse
+	nil,                                      // 39: wantgo.v1.CampaignChange.BeforeEntry
+	nil,                                      // 40: wantgo.v1.CampaignChange.AfterEntry
+	(*AppliedChange_Field)(nil),              // 41: wantgo.v1.AppliedChange.Field
+	nil,                                      // 42: wantgo.v1.TestCampaignResponse.ValuesEntry
+	(*PreviewCampaignResponse_Fault)(nil),    // 43: wantgo.v1.PreviewCampaignResponse.Fault
+	(*PreviewCampaignResponse_Rendered)(nil), // 44: wantgo.v1.PreviewCampaignResponse.Rendered
+	(*PreviewCampaignResponse_Room)(nil),     // 45: wantgo.v1.PreviewCampaignResponse.Room
+	(*Campaign)(nil),                         // 46: wantgo.v1.Campaign
+	(Campaign_State)(0),                      // 47: wantgo.v1.Campaign.State
+	(*fieldmaskpb.FieldMask)(nil),            // 48: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),            // 49: google.protobuf.Timestamp
+	(DecisionReason_Code)(0),                 // 50: wantgo.v1.DecisionReason.Code
+	(ErrorReason_Code)(0),                    // 51: wantgo.v1.ErrorReason.Code
+	(Device_Platform)(0),                     // 52: wantgo.v1.Device.Platform
 }
 var file_wantgo_v1_campaign_service_proto_depIdxs = []int32{
-	20, // 0: wantgo.v1.CreateCampaignRequest.campaign:type_name -> wantgo.v1.Campaign
-	20, // 1: wantgo.v1.CreateCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
-	20, // 2: wantgo.v1.GetCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
-	21, // 3: wantgo.v1.ListCampaignsRequest.state:type_name -> wantgo.v1.Campaign.State
-	20, // 4: wantgo.v1.ListCampaignsResponse.campaigns:type_name -> wantgo.v1.Campaign
-	20, // 5: wantgo.v1.UpdateCampaignRequest.campaign:type_name -> wantgo.v1.Campaign
-	22, // 6: wantgo.v1.UpdateCampaignRequest.update_mask:type_name -> google.protobuf.FieldMask
-	20, // 7: wantgo.v1.UpdateCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
-	20, // 8: wantgo.v1.ActivateCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
-	20, // 9: wantgo.v1.PauseCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
-	20, // 10: wantgo.v1.EndCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
-	20, // 11: wantgo.v1.PreviewCampaignRequest.campaign:type_name -> wantgo.v1.Campaign
-	19, // 12: wantgo.v1.PreviewCampaignResponse.rendered:type_name -> wantgo.v1.PreviewCampaignResponse.Rendered
-	18, // 13: wantgo.v1.PreviewCampaignResponse.faults:type_name -> wantgo.v1.PreviewCampaignResponse.Fault
-	23, // 14: wantgo.v1.PreviewCampaignResponse.Fault.reason:type_name -> wantgo.v1.ErrorReason.Code
-	18, // 15: wantgo.v1.PreviewCampaignResponse.Rendered.faults:type_name -> wantgo.v1.PreviewCampaignResponse.Fault
-	0,  // 16: wantgo.v1.CampaignService.CreateCampaign:input_type -> wantgo.v1.CreateCampaignRequest
-	2,  // 17: wantgo.v1.CampaignService.GetCampaign:input_type -> wantgo.v1.GetCampaignRequest
-	4,  // 18: wantgo.v1.CampaignService.ListCampaigns:input_type -> wantgo.v1.ListCampaignsRequest
-	6,  // 19: wantgo.v1.CampaignService.UpdateCampaign:input_type -> wantgo.v1.UpdateCampaignRequest
-	8,  // 20: wantgo.v1.CampaignService.DeleteCampaign:input_type -> wantgo.v1.DeleteCampaignRequest
-	10, // 21: wantgo.v1.CampaignService.ActivateCampaign:input_type -> wantgo.v1.ActivateCampaignRequest
-	12, // 22: wantgo.v1.CampaignService.PauseCampaign:input_type -> wantgo.v1.PauseCampaignRequest
-	14, // 23: wantgo.v1.CampaignService.EndCampaign:input_type -> wantgo.v1.EndCampaignRequest
-	16, // 24: wantgo.v1.CampaignService.PreviewCampaign:input_type -> wantgo.v1.PreviewCampaignRequest
-	1,  // 25: wantgo.v1.CampaignService.CreateCampaign:output_type -> wantgo.v1.CreateCampaignResponse
-	3,  // 26: wantgo.v1.CampaignService.GetCampaign:output_type -> wantgo.v1.GetCampaignResponse
-	5,  // 27: wantgo.v1.CampaignService.ListCampaigns:output_type -> wantgo.v1.ListCampaignsResponse
-	7,  // 28: wantgo.v1.CampaignService.UpdateCampaign:output_type -> wantgo.v1.UpdateCampaignResponse
-	9,  // 29: wantgo.v1.CampaignService.DeleteCampaign:output_type -> wantgo.v1.DeleteCampaignResponse
-	11, // 30: wantgo.v1.CampaignService.ActivateCampaign:output_type -> wantgo.v1.ActivateCampaignResponse
-	13, // 31: wantgo.v1.CampaignService.PauseCampaign:output_type -> wantgo.v1.PauseCampaignResponse
-	15, // 32: wantgo.v1.CampaignService.EndCampaign:output_type -> wantgo.v1.EndCampaignResponse
-	17, // 33: wantgo.v1.CampaignService.PreviewCampaign:output_type -> wantgo.v1.PreviewCampaignResponse
-	25, // [25:34] is the sub-list for method output_type
-	16, // [16:25] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	46, // 0: wantgo.v1.CreateCampaignRequest.campaign:type_name -> wantgo.v1.Campaign
+	46, // 1: wantgo.v1.CreateCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	46, // 2: wantgo.v1.GetCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	47, // 3: wantgo.v1.ListCampaignsRequest.state:type_name -> wantgo.v1.Campaign.State
+	46, // 4: wantgo.v1.ListCampaignsResponse.campaigns:type_name -> wantgo.v1.Campaign
+	46, // 5: wantgo.v1.UpdateCampaignRequest.campaign:type_name -> wantgo.v1.Campaign
+	48, // 6: wantgo.v1.UpdateCampaignRequest.update_mask:type_name -> google.protobuf.FieldMask
+	46, // 7: wantgo.v1.UpdateCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	46, // 8: wantgo.v1.ActivateCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	46, // 9: wantgo.v1.PauseCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	46, // 10: wantgo.v1.EndCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	46, // 11: wantgo.v1.ArchiveCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	46, // 12: wantgo.v1.SubmitCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	46, // 13: wantgo.v1.ApproveCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	46, // 14: wantgo.v1.RejectCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	46, // 15: wantgo.v1.CopyCampaignResponse.campaign:type_name -> wantgo.v1.Campaign
+	29, // 16: wantgo.v1.ListCampaignChangesResponse.changes:type_name -> wantgo.v1.CampaignChange
+	49, // 17: wantgo.v1.CampaignChange.change_time:type_name -> google.protobuf.Timestamp
+	39, // 18: wantgo.v1.CampaignChange.before:type_name -> wantgo.v1.CampaignChange.BeforeEntry
+	40, // 19: wantgo.v1.CampaignChange.after:type_name -> wantgo.v1.CampaignChange.AfterEntry
+	34, // 20: wantgo.v1.ApplyCampaignsResponse.changes:type_name -> wantgo.v1.AppliedChange
+	0,  // 21: wantgo.v1.AppliedChange.kind:type_name -> wantgo.v1.AppliedChange.Kind
+	41, // 22: wantgo.v1.AppliedChange.fields:type_name -> wantgo.v1.AppliedChange.Field
+	50, // 23: wantgo.v1.TestCampaignResponse.reason:type_name -> wantgo.v1.DecisionReason.Code
+	42, // 24: wantgo.v1.TestCampaignResponse.values:type_name -> wantgo.v1.TestCampaignResponse.ValuesEntry
+	46, // 25: wantgo.v1.PreviewCampaignRequest.campaign:type_name -> wantgo.v1.Campaign
+	44, // 26: wantgo.v1.PreviewCampaignResponse.rendered:type_name -> wantgo.v1.PreviewCampaignResponse.Rendered
+	43, // 27: wantgo.v1.PreviewCampaignResponse.faults:type_name -> wantgo.v1.PreviewCampaignResponse.Fault
+	51, // 28: wantgo.v1.PreviewCampaignResponse.Fault.reason:type_name -> wantgo.v1.ErrorReason.Code
+	43, // 29: wantgo.v1.PreviewCampaignResponse.Rendered.faults:type_name -> wantgo.v1.PreviewCampaignResponse.Fault
+	45, // 30: wantgo.v1.PreviewCampaignResponse.Rendered.rooms:type_name -> wantgo.v1.PreviewCampaignResponse.Room
+	52, // 31: wantgo.v1.PreviewCampaignResponse.Room.platform:type_name -> wantgo.v1.Device.Platform
+	1,  // 32: wantgo.v1.CampaignService.CreateCampaign:input_type -> wantgo.v1.CreateCampaignRequest
+	3,  // 33: wantgo.v1.CampaignService.GetCampaign:input_type -> wantgo.v1.GetCampaignRequest
+	5,  // 34: wantgo.v1.CampaignService.ListCampaigns:input_type -> wantgo.v1.ListCampaignsRequest
+	7,  // 35: wantgo.v1.CampaignService.UpdateCampaign:input_type -> wantgo.v1.UpdateCampaignRequest
+	9,  // 36: wantgo.v1.CampaignService.DeleteCampaign:input_type -> wantgo.v1.DeleteCampaignRequest
+	11, // 37: wantgo.v1.CampaignService.ActivateCampaign:input_type -> wantgo.v1.ActivateCampaignRequest
+	13, // 38: wantgo.v1.CampaignService.PauseCampaign:input_type -> wantgo.v1.PauseCampaignRequest
+	15, // 39: wantgo.v1.CampaignService.EndCampaign:input_type -> wantgo.v1.EndCampaignRequest
+	17, // 40: wantgo.v1.CampaignService.ArchiveCampaign:input_type -> wantgo.v1.ArchiveCampaignRequest
+	19, // 41: wantgo.v1.CampaignService.SubmitCampaign:input_type -> wantgo.v1.SubmitCampaignRequest
+	21, // 42: wantgo.v1.CampaignService.ApproveCampaign:input_type -> wantgo.v1.ApproveCampaignRequest
+	23, // 43: wantgo.v1.CampaignService.RejectCampaign:input_type -> wantgo.v1.RejectCampaignRequest
+	25, // 44: wantgo.v1.CampaignService.CopyCampaign:input_type -> wantgo.v1.CopyCampaignRequest
+	27, // 45: wantgo.v1.CampaignService.ListCampaignChanges:input_type -> wantgo.v1.ListCampaignChangesRequest
+	30, // 46: wantgo.v1.CampaignService.ExportCampaigns:input_type -> wantgo.v1.ExportCampaignsRequest
+	32, // 47: wantgo.v1.CampaignService.ApplyCampaigns:input_type -> wantgo.v1.ApplyCampaignsRequest
+	35, // 48: wantgo.v1.CampaignService.TestCampaign:input_type -> wantgo.v1.TestCampaignRequest
+	37, // 49: wantgo.v1.CampaignService.PreviewCampaign:input_type -> wantgo.v1.PreviewCampaignRequest
+	2,  // 50: wantgo.v1.CampaignService.CreateCampaign:output_type -> wantgo.v1.CreateCampaignResponse
+	4,  // 51: wantgo.v1.CampaignService.GetCampaign:output_type -> wantgo.v1.GetCampaignResponse
+	6,  // 52: wantgo.v1.CampaignService.ListCampaigns:output_type -> wantgo.v1.ListCampaignsResponse
+	8,  // 53: wantgo.v1.CampaignService.UpdateCampaign:output_type -> wantgo.v1.UpdateCampaignResponse
+	10, // 54: wantgo.v1.CampaignService.DeleteCampaign:output_type -> wantgo.v1.DeleteCampaignResponse
+	12, // 55: wantgo.v1.CampaignService.ActivateCampaign:output_type -> wantgo.v1.ActivateCampaignResponse
+	14, // 56: wantgo.v1.CampaignService.PauseCampaign:output_type -> wantgo.v1.PauseCampaignResponse
+	16, // 57: wantgo.v1.CampaignService.EndCampaign:output_type -> wantgo.v1.EndCampaignResponse
+	18, // 58: wantgo.v1.CampaignService.ArchiveCampaign:output_type -> wantgo.v1.ArchiveCampaignResponse
+	20, // 59: wantgo.v1.CampaignService.SubmitCampaign:output_type -> wantgo.v1.SubmitCampaignResponse
+	22, // 60: wantgo.v1.CampaignService.ApproveCampaign:output_type -> wantgo.v1.ApproveCampaignResponse
+	24, // 61: wantgo.v1.CampaignService.RejectCampaign:output_type -> wantgo.v1.RejectCampaignResponse
+	26, // 62: wantgo.v1.CampaignService.CopyCampaign:output_type -> wantgo.v1.CopyCampaignResponse
+	28, // 63: wantgo.v1.CampaignService.ListCampaignChanges:output_type -> wantgo.v1.ListCampaignChangesResponse
+	31, // 64: wantgo.v1.CampaignService.ExportCampaigns:output_type -> wantgo.v1.ExportCampaignsResponse
+	33, // 65: wantgo.v1.CampaignService.ApplyCampaigns:output_type -> wantgo.v1.ApplyCampaignsResponse
+	36, // 66: wantgo.v1.CampaignService.TestCampaign:output_type -> wantgo.v1.TestCampaignResponse
+	38, // 67: wantgo.v1.CampaignService.PreviewCampaign:output_type -> wantgo.v1.PreviewCampaignResponse
+	50, // [50:68] is the sub-list for method output_type
+	32, // [32:50] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_campaign_service_proto_init() }
@@ -1591,6 +3609,7 @@ func file_wantgo_v1_campaign_service_proto_init() {
 	}
 	file_wantgo_v1_access_proto_init()
 	file_wantgo_v1_campaign_proto_init()
+	file_wantgo_v1_device_proto_init()
 	file_wantgo_v1_reason_proto_init()
 	file_wantgo_v1_campaign_service_proto_msgTypes[2].OneofWrappers = []any{
 		(*GetCampaignRequest_Id)(nil),
@@ -1613,6 +3632,36 @@ func file_wantgo_v1_campaign_service_proto_init() {
 		(*EndCampaignRequest_ExternalId)(nil),
 	}
 	file_wantgo_v1_campaign_service_proto_msgTypes[16].OneofWrappers = []any{
+		(*ArchiveCampaignRequest_Id)(nil),
+		(*ArchiveCampaignRequest_ExternalId)(nil),
+	}
+	file_wantgo_v1_campaign_service_proto_msgTypes[18].OneofWrappers = []any{
+		(*SubmitCampaignRequest_Id)(nil),
+		(*SubmitCampaignRequest_ExternalId)(nil),
+	}
+	file_wantgo_v1_campaign_service_proto_msgTypes[20].OneofWrappers = []any{
+		(*ApproveCampaignRequest_Id)(nil),
+		(*ApproveCampaignRequest_ExternalId)(nil),
+	}
+	file_wantgo_v1_campaign_service_proto_msgTypes[22].OneofWrappers = []any{
+		(*RejectCampaignRequest_Id)(nil),
+		(*RejectCampaignRequest_ExternalId)(nil),
+	}
+	file_wantgo_v1_campaign_service_proto_msgTypes[24].OneofWrappers = []any{
+		(*CopyCampaignRequest_Id)(nil),
+		(*CopyCampaignRequest_ExternalId)(nil),
+	}
+	file_wantgo_v1_campaign_service_proto_msgTypes[26].OneofWrappers = []any{
+		(*ListCampaignChangesRequest_Id)(nil),
+		(*ListCampaignChangesRequest_ExternalId)(nil),
+	}
+	file_wantgo_v1_campaign_service_proto_msgTypes[34].OneofWrappers = []any{
+		(*TestCampaignRequest_Id)(nil),
+		(*TestCampaignRequest_ExternalId)(nil),
+		(*TestCampaignRequest_PersonExternalId)(nil),
+		(*TestCampaignRequest_DeviceId)(nil),
+	}
+	file_wantgo_v1_campaign_service_proto_msgTypes[36].OneofWrappers = []any{
 		(*PreviewCampaignRequest_Id)(nil),
 		(*PreviewCampaignRequest_ExternalId)(nil),
 		(*PreviewCampaignRequest_Campaign)(nil),
@@ -1622,13 +3671,14 @@ func file_wantgo_v1_campaign_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_v1_campaign_service_proto_rawDesc), len(file_wantgo_v1_campaign_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   20,
+			NumEnums:      1,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_wantgo_v1_campaign_service_proto_goTypes,
 		DependencyIndexes: file_wantgo_v1_campaign_service_proto_depIdxs,
+		EnumInfos:         file_wantgo_v1_campaign_service_proto_enumTypes,
 		MessageInfos:      file_wantgo_v1_campaign_service_proto_msgTypes,
 	}.Build()
 	File_wantgo_v1_campaign_service_proto = out.File

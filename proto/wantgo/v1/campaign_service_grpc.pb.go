@@ -19,15 +19,24 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CampaignService_CreateCampaign_FullMethodName   = "/wantgo.v1.CampaignService/CreateCampaign"
-	CampaignService_GetCampaign_FullMethodName      = "/wantgo.v1.CampaignService/GetCampaign"
-	CampaignService_ListCampaigns_FullMethodName    = "/wantgo.v1.CampaignService/ListCampaigns"
-	CampaignService_UpdateCampaign_FullMethodName   = "/wantgo.v1.CampaignService/UpdateCampaign"
-	CampaignService_DeleteCampaign_FullMethodName   = "/wantgo.v1.CampaignService/DeleteCampaign"
-	CampaignService_ActivateCampaign_FullMethodName = "/wantgo.v1.CampaignService/ActivateCampaign"
-	CampaignService_PauseCampaign_FullMethodName    = "/wantgo.v1.CampaignService/PauseCampaign"
-	CampaignService_EndCampaign_FullMethodName      = "/wantgo.v1.CampaignService/EndCampaign"
-	CampaignService_PreviewCampaign_FullMethodName  = "/wantgo.v1.CampaignService/PreviewCampaign"
+	CampaignService_CreateCampaign_FullMethodName      = "/wantgo.v1.CampaignService/CreateCampaign"
+	CampaignService_GetCampaign_FullMethodName         = "/wantgo.v1.CampaignService/GetCampaign"
+	CampaignService_ListCampaigns_FullMethodName       = "/wantgo.v1.CampaignService/ListCampaigns"
+	CampaignService_UpdateCampaign_FullMethodName      = "/wantgo.v1.CampaignService/UpdateCampaign"
+	CampaignService_DeleteCampaign_FullMethodName      = "/wantgo.v1.CampaignService/DeleteCampaign"
+	CampaignService_ActivateCampaign_FullMethodName    = "/wantgo.v1.CampaignService/ActivateCampaign"
+	CampaignService_PauseCampaign_FullMethodName       = "/wantgo.v1.CampaignService/PauseCampaign"
+	CampaignService_EndCampaign_FullMethodName         = "/wantgo.v1.CampaignService/EndCampaign"
+	CampaignService_ArchiveCampaign_FullMethodName     = "/wantgo.v1.CampaignService/ArchiveCampaign"
+	CampaignService_SubmitCampaign_FullMethodName      = "/wantgo.v1.CampaignService/SubmitCampaign"
+	CampaignService_ApproveCampaign_FullMethodName     = "/wantgo.v1.CampaignService/ApproveCampaign"
+	CampaignService_RejectCampaign_FullMethodName      = "/wantgo.v1.CampaignService/RejectCampaign"
+	CampaignService_CopyCampaign_FullMethodName        = "/wantgo.v1.CampaignService/CopyCampaign"
+	CampaignService_ListCampaignChanges_FullMethodName = "/wantgo.v1.CampaignService/ListCampaignChanges"
+	CampaignService_ExportCampaigns_FullMethodName     = "/wantgo.v1.CampaignService/ExportCampaigns"
+	CampaignService_ApplyCampaigns_FullMethodName      = "/wantgo.v1.CampaignService/ApplyCampaigns"
+	CampaignService_TestCampaign_FullMethodName        = "/wantgo.v1.CampaignService/TestCampaign"
+	CampaignService_PreviewCampaign_FullMethodName     = "/wantgo.v1.CampaignService/PreviewCampaign"
 )
 
 // CampaignServiceClient is the client API for CampaignService service.
@@ -41,14 +50,36 @@ type CampaignServiceClient interface {
 	// In the order of their ids.
 	ListCampaigns(ctx context.Context, in *ListCampaignsRequest, opts ...grpc.CallOption) (*ListCampaignsResponse, error)
 	UpdateCampaign(ctx context.Context, in *UpdateCampaignRequest, opts ...grpc.CallOption) (*UpdateCampaignResponse, error)
-	// Only a draft or an ended one. Its coupons, decisions and redemptions stay.
+	// Only a draft, one in review, or one that ended. Its coupons, decisions and redemptions stay.
 	DeleteCampaign(ctx context.Context, in *DeleteCampaignRequest, opts ...grpc.CallOption) (*DeleteCampaignResponse, error)
-	// From draft or paused to live, after everything it refers to has been checked.
+	// From draft, paused or approved to live, after everything it refers to has been checked; SCHEDULED until its schedule begins.
+	// Where the brand asks for approval, a draft is submitted instead.
 	ActivateCampaign(ctx context.Context, in *ActivateCampaignRequest, opts ...grpc.CallOption) (*ActivateCampaignResponse, error)
 	// From live to paused; what is waiting stops as well.
 	PauseCampaign(ctx context.Context, in *PauseCampaignRequest, opts ...grpc.CallOption) (*PauseCampaignResponse, error)
 	// Over for good; issued coupons stay valid.
 	EndCampaign(ctx context.Context, in *EndCampaignRequest, opts ...grpc.CallOption) (*EndCampaignResponse, error)
+	// Ended, and from then on left out of lists.
+	ArchiveCampaign(ctx context.Context, in *ArchiveCampaignRequest, opts ...grpc.CallOption) (*ArchiveCampaignResponse, error)
+	// From draft to in review, after everything it refers to has been checked.
+	SubmitCampaign(ctx context.Context, in *SubmitCampaignRequest, opts ...grpc.CallOption) (*SubmitCampaignResponse, error)
+	// From in review to live, by another key than that of whoever wrote or submitted it.
+	ApproveCampaign(ctx context.Context, in *ApproveCampaignRequest, opts ...grpc.CallOption) (*ApproveCampaignResponse, error)
+	// From in review back to draft.
+	RejectCampaign(ctx context.Context, in *RejectCampaignRequest, opts ...grpc.CallOption) (*RejectCampaignResponse, error)
+	// A draft of the same: what a campaign that has begun no longer lets change, its copy does.
+	CopyCampaign(ctx context.Context, in *CopyCampaignRequest, opts ...grpc.CallOption) (*CopyCampaignResponse, error)
+	// Who changed what of a campaign, the latest first.
+	ListCampaignChanges(ctx context.Context, in *ListCampaignChangesRequest, opts ...grpc.CallOption) (*ListCampaignChangesResponse, error)
+	// The brand's campaigns, but for archived ones, and its settings, as a campaign file; the settings only for a key that may read
+	// them. Stores, fences and segments go by their own ids where they have one.
+	ExportCampaigns(ctx context.Context, in *ExportCampaignsRequest, opts ...grpc.CallOption) (*ExportCampaignsResponse, error)
+	// Makes campaigns, and settings for a key that may write them, what a campaign file says, found by their own ids; all of it or,
+	// where anything is wrong, nothing. A new campaign that names no state is live.
+	ApplyCampaigns(ctx context.Context, in *ApplyCampaignsRequest, opts ...grpc.CallOption) (*ApplyCampaignsResponse, error)
+	// Sends what a campaign would say to one test person, marked "[test]". Caps, quiet hours and holdout are not asked, and no
+	// result counts it; consent to advertising is.
+	TestCampaign(ctx context.Context, in *TestCampaignRequest, opts ...grpc.CallOption) (*TestCampaignResponse, error)
 	// What people would read.
 	PreviewCampaign(ctx context.Context, in *PreviewCampaignRequest, opts ...grpc.CallOption) (*PreviewCampaignResponse, error)
 }
@@ -141,6 +172,96 @@ func (c *campaignServiceClient) EndCampaign(ctx context.Context, in *EndCampaign
 	return out, nil
 }
 
+func (c *campaignServiceClient) ArchiveCampaign(ctx context.Context, in *ArchiveCampaignRequest, opts ...grpc.CallOption) (*ArchiveCampaignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ArchiveCampaignResponse)
+	err := c.cc.Invoke(ctx, CampaignService_ArchiveCampaign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *campaignServiceClient) SubmitCampaign(ctx context.Context, in *SubmitCampaignRequest, opts ...grpc.CallOption) (*SubmitCampaignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SubmitCampaignResponse)
+	err := c.cc.Invoke(ctx, CampaignService_SubmitCampaign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *campaignServiceClient) ApproveCampaign(ctx context.Context, in *ApproveCampaignRequest, opts ...grpc.CallOption) (*ApproveCampaignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ApproveCampaignResponse)
+	err := c.cc.Invoke(ctx, CampaignService_ApproveCampaign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *campaignServiceClient) RejectCampaign(ctx context.Context, in *RejectCampaignRequest, opts ...grpc.CallOption) (*RejectCampaignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RejectCampaignResponse)
+	err := c.cc.Invoke(ctx, CampaignService_RejectCampaign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *campaignServiceClient) CopyCampaign(ctx context.Context, in *CopyCampaignRequest, opts ...grpc.CallOption) (*CopyCampaignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CopyCampaignResponse)
+	err := c.cc.Invoke(ctx, CampaignService_CopyCampaign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *campaignServiceClient) ListCampaignChanges(ctx context.Context, in *ListCampaignChangesRequest, opts ...grpc.CallOption) (*ListCampaignChangesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCampaignChangesResponse)
+	err := c.cc.Invoke(ctx, CampaignService_ListCampaignChanges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *campaignServiceClient) ExportCampaigns(ctx context.Context, in *ExportCampaignsRequest, opts ...grpc.CallOption) (*ExportCampaignsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportCampaignsResponse)
+	err := c.cc.Invoke(ctx, CampaignService_ExportCampaigns_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *campaignServiceClient) ApplyCampaigns(ctx context.Context, in *ApplyCampaignsRequest, opts ...grpc.CallOption) (*ApplyCampaignsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ApplyCampaignsResponse)
+	err := c.cc.Invoke(ctx, CampaignService_ApplyCampaigns_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *campaignServiceClient) TestCampaign(ctx context.Context, in *TestCampaignRequest, opts ...grpc.CallOption) (*TestCampaignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestCampaignResponse)
+	err := c.cc.Invoke(ctx, CampaignService_TestCampaign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *campaignServiceClient) PreviewCampaign(ctx context.Context, in *PreviewCampaignRequest, opts ...grpc.CallOption) (*PreviewCampaignResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PreviewCampaignResponse)
@@ -162,14 +283,36 @@ type CampaignServiceServer interface {
 	// In the order of their ids.
 	ListCampaigns(context.Context, *ListCampaignsRequest) (*ListCampaignsResponse, error)
 	UpdateCampaign(context.Context, *UpdateCampaignRequest) (*UpdateCampaignResponse, error)
-	// Only a draft or an ended one. Its coupons, decisions and redemptions stay.
+	// Only a draft, one in review, or one that ended. Its coupons, decisions and redemptions stay.
 	DeleteCampaign(context.Context, *DeleteCampaignRequest) (*DeleteCampaignResponse, error)
-	// From draft or paused to live, after everything it refers to has been checked.
+	// From draft, paused or approved to live, after everything it refers to has been checked; SCHEDULED until its schedule begins.
+	// Where the brand asks for approval, a draft is submitted instead.
 	ActivateCampaign(context.Context, *ActivateCampaignRequest) (*ActivateCampaignResponse, error)
 	// From live to paused; what is waiting stops as well.
 	PauseCampaign(context.Context, *PauseCampaignRequest) (*PauseCampaignResponse, error)
 	// Over for good; issued coupons stay valid.
 	EndCampaign(context.Context, *EndCampaignRequest) (*EndCampaignResponse, error)
+	// Ended, and from then on left out of lists.
+	ArchiveCampaign(context.Context, *ArchiveCampaignRequest) (*ArchiveCampaignResponse, error)
+	// From draft to in review, after everything it refers to has been checked.
+	SubmitCampaign(context.Context, *SubmitCampaignRequest) (*SubmitCampaignResponse, error)
+	// From in review to live, by another key than that of whoever wrote or submitted it.
+	ApproveCampaign(context.Context, *ApproveCampaignRequest) (*ApproveCampaignResponse, error)
+	// From in review back to draft.
+	RejectCampaign(context.Context, *RejectCampaignRequest) (*RejectCampaignResponse, error)
+	// A draft of the same: what a campaign that has begun no longer lets change, its copy does.
+	CopyCampaign(context.Context, *CopyCampaignRequest) (*CopyCampaignResponse, error)
+	// Who changed what of a campaign, the latest first.
+	ListCampaignChanges(context.Context, *ListCampaignChangesRequest) (*ListCampaignChangesResponse, error)
+	// The brand's campaigns, but for archived ones, and its settings, as a campaign file; the settings only for a key that may read
+	// them. Stores, fences and segments go by their own ids where they have one.
+	ExportCampaigns(context.Context, *ExportCampaignsRequest) (*ExportCampaignsResponse, error)
+	// Makes campaigns, and settings for a key that may write them, what a campaign file says, found by their own ids; all of it or,
+	// where anything is wrong, nothing. A new campaign that names no state is live.
+	ApplyCampaigns(context.Context, *ApplyCampaignsRequest) (*ApplyCampaignsResponse, error)
+	// Sends what a campaign would say to one test person, marked "[test]". Caps, quiet hours and holdout are not asked, and no
+	// result counts it; consent to advertising is.
+	TestCampaign(context.Context, *TestCampaignRequest) (*TestCampaignResponse, error)
 	// What people would read.
 	PreviewCampaign(context.Context, *PreviewCampaignRequest) (*PreviewCampaignResponse, error)
 	mustEmbedUnimplementedCampaignServiceServer()
@@ -205,6 +348,33 @@ func (UnimplementedCampaignServiceServer) PauseCampaign(context.Context, *PauseC
 }
 func (UnimplementedCampaignServiceServer) EndCampaign(context.Context, *EndCampaignRequest) (*EndCampaignResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EndCampaign not implemented")
+}
+func (UnimplementedCampaignServiceServer) ArchiveCampaign(context.Context, *ArchiveCampaignRequest) (*ArchiveCampaignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ArchiveCampaign not implemented")
+}
+func (UnimplementedCampaignServiceServer) SubmitCampaign(context.Context, *SubmitCampaignRequest) (*SubmitCampaignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SubmitCampaign not implemented")
+}
+func (UnimplementedCampaignServiceServer) ApproveCampaign(context.Context, *ApproveCampaignRequest) (*ApproveCampaignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveCampaign not implemented")
+}
+func (UnimplementedCampaignServiceServer) RejectCampaign(context.Context, *RejectCampaignRequest) (*RejectCampaignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejectCampaign not implemented")
+}
+func (UnimplementedCampaignServiceServer) CopyCampaign(context.Context, *CopyCampaignRequest) (*CopyCampaignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CopyCampaign not implemented")
+}
+func (UnimplementedCampaignServiceServer) ListCampaignChanges(context.Context, *ListCampaignChangesRequest) (*ListCampaignChangesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCampaignChanges not implemented")
+}
+func (UnimplementedCampaignServiceServer) ExportCampaigns(context.Context, *ExportCampaignsRequest) (*ExportCampaignsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportCampaigns not implemented")
+}
+func (UnimplementedCampaignServiceServer) ApplyCampaigns(context.Context, *ApplyCampaignsRequest) (*ApplyCampaignsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyCampaigns not implemented")
+}
+func (UnimplementedCampaignServiceServer) TestCampaign(context.Context, *TestCampaignRequest) (*TestCampaignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TestCampaign not implemented")
 }
 func (UnimplementedCampaignServiceServer) PreviewCampaign(context.Context, *PreviewCampaignRequest) (*PreviewCampaignResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PreviewCampaign not implemented")
@@ -374,6 +544,168 @@ func _CampaignService_EndCampaign_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CampaignService_ArchiveCampaign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ArchiveCampaignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CampaignServiceServer).ArchiveCampaign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CampaignService_ArchiveCampaign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CampaignServiceServer).ArchiveCampaign(ctx, req.(*ArchiveCampaignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CampaignService_SubmitCampaign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubmitCampaignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CampaignServiceServer).SubmitCampaign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CampaignService_SubmitCampaign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CampaignServiceServer).SubmitCampaign(ctx, req.(*SubmitCampaignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CampaignService_ApproveCampaign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveCampaignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CampaignServiceServer).ApproveCampaign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CampaignService_ApproveCampaign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CampaignServiceServer).ApproveCampaign(ctx, req.(*ApproveCampaignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CampaignService_RejectCampaign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejectCampaignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CampaignServiceServer).RejectCampaign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CampaignService_RejectCampaign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CampaignServiceServer).RejectCampaign(ctx, req.(*RejectCampaignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CampaignService_CopyCampaign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CopyCampaignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CampaignServiceServer).CopyCampaign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CampaignService_CopyCampaign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CampaignServiceServer).CopyCampaign(ctx, req.(*CopyCampaignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CampaignService_ListCampaignChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCampaignChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CampaignServiceServer).ListCampaignChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CampaignService_ListCampaignChanges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CampaignServiceServer).ListCampaignChanges(ctx, req.(*ListCampaignChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CampaignService_ExportCampaigns_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportCampaignsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CampaignServiceServer).ExportCampaigns(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CampaignService_ExportCampaigns_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CampaignServiceServer).ExportCampaigns(ctx, req.(*ExportCampaignsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CampaignService_ApplyCampaigns_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApplyCampaignsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CampaignServiceServer).ApplyCampaigns(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CampaignService_ApplyCampaigns_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CampaignServiceServer).ApplyCampaigns(ctx, req.(*ApplyCampaignsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CampaignService_TestCampaign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestCampaignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CampaignServiceServer).TestCampaign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CampaignService_TestCampaign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CampaignServiceServer).TestCampaign(ctx, req.(*TestCampaignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CampaignService_PreviewCampaign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PreviewCampaignRequest)
 	if err := dec(in); err != nil {
@@ -430,6 +762,42 @@ var CampaignService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "EndCampaign",
 			Handler:    _CampaignService_EndCampaign_Handler,
+		},
+		{
+			MethodName: "ArchiveCampaign",
+			Handler:    _CampaignService_ArchiveCampaign_Handler,
+		},
+		{
+			MethodName: "SubmitCampaign",
+			Handler:    _CampaignService_SubmitCampaign_Handler,
+		},
+		{
+			MethodName: "ApproveCampaign",
+			Handler:    _CampaignService_ApproveCampaign_Handler,
+		},
+		{
+			MethodName: "RejectCampaign",
+			Handler:    _CampaignService_RejectCampaign_Handler,
+		},
+		{
+			MethodName: "CopyCampaign",
+			Handler:    _CampaignService_CopyCampaign_Handler,
+		},
+		{
+			MethodName: "ListCampaignChanges",
+			Handler:    _CampaignService_ListCampaignChanges_Handler,
+		},
+		{
+			MethodName: "ExportCampaigns",
+			Handler:    _CampaignService_ExportCampaigns_Handler,
+		},
+		{
+			MethodName: "ApplyCampaigns",
+			Handler:    _CampaignService_ApplyCampaigns_Handler,
+		},
+		{
+			MethodName: "TestCampaign",
+			Handler:    _CampaignService_TestCampaign_Handler,
 		},
 		{
 			MethodName: "PreviewCampaign",

@@ -76,12 +76,12 @@ func TestEveryMethodHasItsDoor(t *testing.T) {
 	}
 }
 
-// Reads are named so; everything else writes, and carries a request id. Pings carry their own.
+// Reads are named so; everything else writes, and carries a request id. Pings and AppEvents carry their own.
 func TestEveryWriteHasARequestID(t *testing.T) {
 	for _, m := range methods() {
 		name := string(m.Name())
 		reads := false
-		for _, verb := range []string{"Get", "List", "Explain", "Preview", "Search", "ReportPings", "StreamPings", "SyncFences"} {
+		for _, verb := range []string{"Get", "List", "Count", "Query", "Export", "Estimate", "Explain", "Tail", "Preview", "Search", "ReportPings", "StreamPings", "SyncFences", "RecordEvents"} {
 			reads = reads || strings.HasPrefix(name, verb)
 		}
 		f := m.Input().Fields().ByName("request_id")

@@ -118,6 +118,59 @@ func (Decision_Gate) EnumDescriptor() ([]byte, []int) {
 	return file_wantgo_v1_decision_proto_rawDescGZIP(), []int{0, 0}
 }
 
+type Decision_GateAnswer_Verdict int32
+
+const (
+	Decision_GateAnswer_VERDICT_UNSPECIFIED Decision_GateAnswer_Verdict = 0
+	Decision_GateAnswer_PASSED              Decision_GateAnswer_Verdict = 1
+	Decision_GateAnswer_REFUSED             Decision_GateAnswer_Verdict = 2
+	// An earlier one had refused, another campaign had won, or it is not asked of moments of this kind.
+	Decision_GateAnswer_NOT_ASKED Decision_GateAnswer_Verdict = 3
+)
+
+// Enum value maps for Decision_GateAnswer_Verdict.
+var (
+	Decision_GateAnswer_Verdict_name = map[int32]string{
+		0: "VERDICT_UNSPECIFIED",
+		1: "PASSED",
+		2: "REFUSED",
+		3: "NOT_ASKED",
+	}
+	Decision_GateAnswer_Verdict_value = map[string]int32{
+		"VERDICT_UNSPECIFIED": 0,
+		"PASSED":              1,
+		"REFUSED":             2,
+		"NOT_ASKED":           3,
+	}
+)
+
+func (x Decision_GateAnswer_Verdict) Enum() *Decision_GateAnswer_Verdict {
+	p := new(Decision_GateAnswer_Verdict)
+	*p = x
+	return p
+}
+
+func (x Decision_GateAnswer_Verdict) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Decision_GateAnswer_Verdict) Descriptor() protoreflect.EnumDescriptor {
+	return file_wantgo_v1_decision_proto_enumTypes[1].Descriptor()
+}
+
+func (Decision_GateAnswer_Verdict) Type() protoreflect.EnumType {
+	return &file_wantgo_v1_decision_proto_enumTypes[1]
+}
+
+func (x Decision_GateAnswer_Verdict) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Decision_GateAnswer_Verdict.Descriptor instead.
+func (Decision_GateAnswer_Verdict) EnumDescriptor() ([]byte, []int) {
+	return file_wantgo_v1_decision_proto_rawDescGZIP(), []int{0, 0, 0}
+}
+
 // What the engine did about one moment and one campaign, and why.
 type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -139,7 +192,15 @@ type Decision struct {
 	Sentence     string                 `protobuf:"bytes,11,opt,name=sentence,proto3" json:"sentence,omitempty"`
 	DecisionTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=decision_time,json=decisionTime,proto3" json:"decision_time,omitempty"`
 	// WON: what came of it.
-	Notification  *Notification `protobuf:"bytes,13,opt,name=notification,proto3" json:"notification,omitempty"`
+	Notification *Notification `protobuf:"bytes,13,opt,name=notification,proto3" json:"notification,omitempty"`
+	// All gates, 1 to 16, in their order. An outranked campaign passed those up to 11 and was asked no further.
+	Gates []*Decision_GateAnswer `protobuf:"bytes,14,rep,name=gates,proto3" json:"gates,omitempty"`
+	// The sentence in every language there is: "en" and "ko".
+	Sentences map[string]string `protobuf:"bytes,15,rep,name=sentences,proto3" json:"sentences,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What the person was given by chance: a variant's name, or "held_out". Empty: nothing was drawn, or it was not reached.
+	Arm string `protobuf:"bytes,16,opt,name=arm,proto3" json:"arm,omitempty"`
+	// About a test person: holdout and caps were not asked, and it stays out of results.
+	Test          bool `protobuf:"varint,17,opt,name=test,proto3" json:"test,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -265,6 +326,96 @@ func (x *Decision) GetNotification() *Notification {
 	return nil
 }
 
+func (x *Decision) GetGates() []*Decision_GateAnswer {
+	if x != nil {
+		return x.Gates
+	}
+	return nil
+}
+
+func (x *Decision) GetSentences() map[string]string {
+	if x != nil {
+		return x.Sentences
+	}
+	return nil
+}
+
+func (x *Decision) GetArm() string {
+	if x != nil {
+		return x.Arm
+	}
+	return ""
+}
+
+func (x *Decision) GetTest() bool {
+	if x != nil {
+		return x.Test
+	}
+	return false
+}
+
+// What became of one gate. Gates are asked in their order until one refuses.
+type Decision_GateAnswer struct {
+	state   protoimpl.MessageState      `protogen:"open.v1"`
+	Gate    Decision_Gate               `protobuf:"varint,1,opt,name=gate,proto3,enum=wantgo.v1.Decision_Gate" json:"gate,omitempty"`
+	Verdict Decision_GateAnswer_Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=wantgo.v1.Decision_GateAnswer_Verdict" json:"verdict,omitempty"`
+	// What is known of it: of the one that refused the values of the decision, of others what the decision keeps.
+	Values        map[string]string `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Decision_GateAnswer) Reset() {
+	*x = Decision_GateAnswer{}
+	mi := &file_wantgo_v1_decision_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Decision_GateAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Decision_GateAnswer) ProtoMessage() {}
+
+func (x *Decision_GateAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_decision_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Decision_GateAnswer.ProtoReflect.Descriptor instead.
+func (*Decision_GateAnswer) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_decision_proto_rawDescGZIP(), []int{0, 0}
+}
+
+func (x *Decision_GateAnswer) GetGate() Decision_Gate {
+	if x != nil {
+		return x.Gate
+	}
+	return Decision_GATE_UNSPECIFIED
+}
+
+func (x *Decision_GateAnswer) GetVerdict() Decision_GateAnswer_Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Decision_GateAnswer_VERDICT_UNSPECIFIED
+}
+
+func (x *Decision_GateAnswer) GetValues() map[string]string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 // The chance to act, as far as it is kept.
 type Decision_Occasion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -279,14 +430,16 @@ type Decision_Occasion struct {
 	StoreExternalId string `protobuf:"bytes,7,opt,name=store_external_id,json=storeExternalId,proto3" json:"store_external_id,omitempty"`
 	DeviceId        string `protobuf:"bytes,8,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// What happened.
-	Kind          Moment_Kind `protobuf:"varint,9,opt,name=kind,proto3,enum=wantgo.v1.Moment_Kind" json:"kind,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Kind Moment_Kind `protobuf:"varint,9,opt,name=kind,proto3,enum=wantgo.v1.Moment_Kind" json:"kind,omitempty"`
+	// The store's name, in the locale asked for where it has one.
+	StoreDisplayName string `protobuf:"bytes,10,opt,name=store_display_name,json=storeDisplayName,proto3" json:"store_display_name,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Decision_Occasion) Reset() {
 	*x = Decision_Occasion{}
-	mi := &file_wantgo_v1_decision_proto_msgTypes[1]
+	mi := &file_wantgo_v1_decision_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +451,7 @@ func (x *Decision_Occasion) String() string {
 func (*Decision_Occasion) ProtoMessage() {}
 
 func (x *Decision_Occasion) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_v1_decision_proto_msgTypes[1]
+	mi := &file_wantgo_v1_decision_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +464,7 @@ func (x *Decision_Occasion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision_Occasion.ProtoReflect.Descriptor instead.
 func (*Decision_Occasion) Descriptor() ([]byte, []int) {
-	return file_wantgo_v1_decision_proto_rawDescGZIP(), []int{0, 0}
+	return file_wantgo_v1_decision_proto_rawDescGZIP(), []int{0, 1}
 }
 
 func (x *Decision_Occasion) GetTransition() Transition_Kind {
@@ -377,12 +530,18 @@ func (x *Decision_Occasion) GetKind() Moment_Kind {
 	return Moment_KIND_UNSPECIFIED
 }
 
+func (x *Decision_Occasion) GetStoreDisplayName() string {
+	if x != nil {
+		return x.StoreDisplayName
+	}
+	return ""
+}
+
 var File_wantgo_v1_decision_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x18wantgo/v1/decision.proto\x12\twantgo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/moment.proto\x1a\x1cwantgo/v1/notification.proto\x1a\x16wantgo/v1/reason.proto\x1a\x1awantgo/v1/transition.proto\"\x9a\n" +
-	"\n" +
+	"\x18wantgo/v1/decision.proto\x12\twantgo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/moment.proto\x1a\x1cwantgo/v1/notification.proto\x1a\x16wantgo/v1/reason.proto\x1a\x1awantgo/v1/transition.proto\"\xee\x0e\n" +
 	"\bDecision\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tperson_id\x18\x02 \x01(\tR\bpersonId\x12\x1f\n" +
@@ -398,7 +557,25 @@ const file_wantgo_v1_decision_proto_rawDesc = "" +
 	" \x03(\v2\x1f.wantgo.v1.Decision.ValuesEntryR\x06values\x12\x1a\n" +
 	"\bsentence\x18\v \x01(\tR\bsentence\x12?\n" +
 	"\rdecision_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\fdecisionTime\x12;\n" +
-	"\fnotification\x18\r \x01(\v2\x17.wantgo.v1.NotificationR\fnotification\x1a\xff\x02\n" +
+	"\fnotification\x18\r \x01(\v2\x17.wantgo.v1.NotificationR\fnotification\x124\n" +
+	"\x05gates\x18\x0e \x03(\v2\x1e.wantgo.v1.Decision.GateAnswerR\x05gates\x12@\n" +
+	"\tsentences\x18\x0f \x03(\v2\".wantgo.v1.Decision.SentencesEntryR\tsentences\x12\x10\n" +
+	"\x03arm\x18\x10 \x01(\tR\x03arm\x12\x12\n" +
+	"\x04test\x18\x11 \x01(\bR\x04test\x1a\xc7\x02\n" +
+	"\n" +
+	"GateAnswer\x12,\n" +
+	"\x04gate\x18\x01 \x01(\x0e2\x18.wantgo.v1.Decision.GateR\x04gate\x12@\n" +
+	"\averdict\x18\x02 \x01(\x0e2&.wantgo.v1.Decision.GateAnswer.VerdictR\averdict\x12B\n" +
+	"\x06values\x18\x03 \x03(\v2*.wantgo.v1.Decision.GateAnswer.ValuesEntryR\x06values\x1a9\n" +
+	"\vValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"J\n" +
+	"\aVerdict\x12\x17\n" +
+	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06PASSED\x10\x01\x12\v\n" +
+	"\aREFUSED\x10\x02\x12\r\n" +
+	"\tNOT_ASKED\x10\x03\x1a\xad\x03\n" +
 	"\bOccasion\x12:\n" +
 	"\n" +
 	"transition\x18\x01 \x01(\x0e2\x1a.wantgo.v1.Transition.KindR\n" +
@@ -411,8 +588,13 @@ const file_wantgo_v1_decision_proto_rawDesc = "" +
 	"\bstore_id\x18\x06 \x01(\tR\astoreId\x12*\n" +
 	"\x11store_external_id\x18\a \x01(\tR\x0fstoreExternalId\x12\x1b\n" +
 	"\tdevice_id\x18\b \x01(\tR\bdeviceId\x12*\n" +
-	"\x04kind\x18\t \x01(\x0e2\x16.wantgo.v1.Moment.KindR\x04kind\x1a9\n" +
+	"\x04kind\x18\t \x01(\x0e2\x16.wantgo.v1.Moment.KindR\x04kind\x12,\n" +
+	"\x12store_display_name\x18\n" +
+	" \x01(\tR\x10storeDisplayName\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a<\n" +
+	"\x0eSentencesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x02\n" +
 	"\x04Gate\x12\x14\n" +
@@ -451,34 +633,43 @@ func file_wantgo_v1_decision_proto_rawDescGZIP() []byte {
 	return file_wantgo_v1_decision_proto_rawDescData
 }
 
-var file_wantgo_v1_decision_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wantgo_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_wantgo_v1_decision_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_wantgo_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_wantgo_v1_decision_proto_goTypes = []any{
-	(Decision_Gate)(0),            // 0: wantgo.v1.Decision.Gate
-	(*Decision)(nil),              // 1: wantgo.v1.Decision
-	(*Decision_Occasion)(nil),     // 2: wantgo.v1.Decision.Occasion
-	nil,                           // 3: wantgo.v1.Decision.ValuesEntry
-	(DecisionReason_Code)(0),      // 4: wantgo.v1.DecisionReason.Code
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*Notification)(nil),          // 6: wantgo.v1.Notification
-	(Transition_Kind)(0),          // 7: wantgo.v1.Transition.Kind
-	(Moment_Kind)(0),              // 8: wantgo.v1.Moment.Kind
+	(Decision_Gate)(0),               // 0: wantgo.v1.Decision.Gate
+	(Decision_GateAnswer_Verdict)(0), // 1: wantgo.v1.Decision.GateAnswer.Verdict
+	(*Decision)(nil),                 // 2: wantgo.v1.Decision
+	(*Decision_GateAnswer)(nil),      // 3: wantgo.v1.Decision.GateAnswer
+	(*Decision_Occasion)(nil),        // 4: wantgo.v1.Decision.Occasion
+	nil,                              // 5: wantgo.v1.Decision.ValuesEntry
+	nil,                              // 6: wantgo.v1.Decision.SentencesEntry
+	nil,                              // 7: wantgo.v1.Decision.GateAnswer.ValuesEntry
+	(DecisionReason_Code)(0),         // 8: wantgo.v1.DecisionReason.Code
+	(*timestamppb.Timestamp)(nil),    // 9: google.protobuf.Timestamp
+	(*Notification)(nil),             // 10: wantgo.v1.Notification
+	(Transition_Kind)(0),             // 11: wantgo.v1.Transition.Kind
+	(Moment_Kind)(0),                 // 12: wantgo.v1.Moment.Kind
 }
 var file_wantgo_v1_decision_proto_depIdxs = []int32{
-	2, // 0: wantgo.v1.Decision.moment:type_name -> wantgo.v1.Decision.Occasion
-	0, // 1: wantgo.v1.Decision.gate:type_name -> wantgo.v1.Decision.Gate
-	4, // 2: wantgo.v1.Decision.reason:type_name -> wantgo.v1.DecisionReason.Code
-	3, // 3: wantgo.v1.Decision.values:type_name -> wantgo.v1.Decision.ValuesEntry
-	5, // 4: wantgo.v1.Decision.decision_time:type_name -> google.protobuf.Timestamp
-	6, // 5: wantgo.v1.Decision.notification:type_name -> wantgo.v1.Notification
-	7, // 6: wantgo.v1.Decision.Occasion.transition:type_name -> wantgo.v1.Transition.Kind
-	5, // 7: wantgo.v1.Decision.Occasion.moment_time:type_name -> google.protobuf.Timestamp
-	8, // 8: wantgo.v1.Decision.Occasion.kind:type_name -> wantgo.v1.Moment.Kind
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	4,  // 0: wantgo.v1.Decision.moment:type_name -> wantgo.v1.Decision.Occasion
+	0,  // 1: wantgo.v1.Decision.gate:type_name -> wantgo.v1.Decision.Gate
+	8,  // 2: wantgo.v1.Decision.reason:type_name -> wantgo.v1.DecisionReason.Code
+	5,  // 3: wantgo.v1.Decision.values:type_name -> wantgo.v1.Decision.ValuesEntry
+	9,  // 4: wantgo.v1.Decision.decision_time:type_name -> google.protobuf.Timestamp
+	10, // 5: wantgo.v1.Decision.notification:type_name -> wantgo.v1.Notification
+	3,  // 6: wantgo.v1.Decision.gates:type_name -> wantgo.v1.Decision.GateAnswer
+	6,  // 7: wantgo.v1.Decision.sentences:type_name -> wantgo.v1.Decision.SentencesEntry
+	0,  // 8: wantgo.v1.Decision.GateAnswer.gate:type_name -> wantgo.v1.Decision.Gate
+	1,  // 9: wantgo.v1.Decision.GateAnswer.verdict:type_name -> wantgo.v1.Decision.GateAnswer.Verdict
+	7,  // 10: wantgo.v1.Decision.GateAnswer.values:type_name -> wantgo.v1.Decision.GateAnswer.ValuesEntry
+	11, // 11: wantgo.v1.Decision.Occasion.transition:type_name -> wantgo.v1.Transition.Kind
+	9,  // 12: wantgo.v1.Decision.Occasion.moment_time:type_name -> google.protobuf.Timestamp
+	12, // 13: wantgo.v1.Decision.Occasion.kind:type_name -> wantgo.v1.Moment.Kind
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_decision_proto_init() }
@@ -495,8 +686,8 @@ func file_wantgo_v1_decision_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_v1_decision_proto_rawDesc), len(file_wantgo_v1_decision_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   3,
+			NumEnums:      2,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

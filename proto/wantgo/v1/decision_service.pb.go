@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -46,8 +47,10 @@ type ExplainDecisionsRequest struct {
 	// BCP 47, of the sentences. Empty: the brand's; ko and en are there, others get en.
 	Locale string `protobuf:"bytes,11,opt,name=locale,proto3" json:"locale,omitempty"`
 	// 0: 50. More than 500 count as 500.
-	PageSize      int32  `protobuf:"varint,12,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string `protobuf:"bytes,13,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageSize  int32  `protobuf:"varint,12,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,13,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// How things stand now, too. They are told in any case on a first page without a decision.
+	Circumstances bool `protobuf:"varint,14,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -194,6 +197,13 @@ func (x *ExplainDecisionsRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ExplainDecisionsRequest) GetCircumstances() bool {
+	if x != nil {
+		return x.Circumstances
+	}
+	return false
+}
+
 type isExplainDecisionsRequest_Subject interface {
 	isExplainDecisionsRequest_Subject()
 }
@@ -248,7 +258,11 @@ type ExplainDecisionsResponse struct {
 	// Empty: no more.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Whose decisions these are.
-	PersonId      string `protobuf:"bytes,3,opt,name=person_id,json=personId,proto3" json:"person_id,omitempty"`
+	PersonId string `protobuf:"bytes,3,opt,name=person_id,json=personId,proto3" json:"person_id,omitempty"`
+	// How things stand now.
+	Circumstances *Circumstances `protobuf:"bytes,4,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
+	// IANA, the brand's: the times in sentences are of it.
+	TimeZone      string `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -304,11 +318,610 @@ func (x *ExplainDecisionsResponse) GetPersonId() string {
 	return ""
 }
 
+func (x *ExplainDecisionsResponse) GetCircumstances() *Circumstances {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
+func (x *ExplainDecisionsResponse) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+type TailDecisionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who. A device's person may have other phones: only its own pings and transitions are told then.
+	//
+	// Types that are valid to be assigned to Subject:
+	//
+	//	*TailDecisionsRequest_PersonId
+	//	*TailDecisionsRequest_PersonExternalId
+	//	*TailDecisionsRequest_DeviceId
+	//	*TailDecisionsRequest_DeviceExternalId
+	Subject isTailDecisionsRequest_Subject `protobuf_oneof:"subject"`
+	// BCP 47, of the sentences. Empty: the brand's; ko and en are there, others get en.
+	Locale        string `protobuf:"bytes,5,opt,name=locale,proto3" json:"locale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailDecisionsRequest) Reset() {
+	*x = TailDecisionsRequest{}
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailDecisionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailDecisionsRequest) ProtoMessage() {}
+
+func (x *TailDecisionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailDecisionsRequest.ProtoReflect.Descriptor instead.
+func (*TailDecisionsRequest) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_decision_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *TailDecisionsRequest) GetSubject() isTailDecisionsRequest_Subject {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *TailDecisionsRequest) GetPersonId() string {
+	if x != nil {
+		if x, ok := x.Subject.(*TailDecisionsRequest_PersonId); ok {
+			return x.PersonId
+		}
+	}
+	return ""
+}
+
+func (x *TailDecisionsRequest) GetPersonExternalId() string {
+	if x != nil {
+		if x, ok := x.Subject.(*TailDecisionsRequest_PersonExternalId); ok {
+			return x.PersonExternalId
+		}
+	}
+	return ""
+}
+
+func (x *TailDecisionsRequest) GetDeviceId() string {
+	if x != nil {
+		if x, ok := x.Subject.(*TailDecisionsRequest_DeviceId); ok {
+			return x.DeviceId
+		}
+	}
+	return ""
+}
+
+func (x *TailDecisionsRequest) GetDeviceExternalId() string {
+	if x != nil {
+		if x, ok := x.Subject.(*TailDecisionsRequest_DeviceExternalId); ok {
+			return x.DeviceExternalId
+		}
+	}
+	return ""
+}
+
+func (x *TailDecisionsRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+type isTailDecisionsRequest_Subject interface {
+	isTailDecisionsRequest_Subject()
+}
+
+type TailDecisionsRequest_PersonId struct {
+	PersonId string `protobuf:"bytes,1,opt,name=person_id,json=personId,proto3,oneof"`
+}
+
+type TailDecisionsRequest_PersonExternalId struct {
+	// The brand's own id of the person.
+	PersonExternalId string `protobuf:"bytes,2,opt,name=person_external_id,json=personExternalId,proto3,oneof"`
+}
+
+type TailDecisionsRequest_DeviceId struct {
+	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3,oneof"`
+}
+
+type TailDecisionsRequest_DeviceExternalId struct {
+	// The brand's own id of the device.
+	DeviceExternalId string `protobuf:"bytes,4,opt,name=device_external_id,json=deviceExternalId,proto3,oneof"`
+}
+
+func (*TailDecisionsRequest_PersonId) isTailDecisionsRequest_Subject() {}
+
+func (*TailDecisionsRequest_PersonExternalId) isTailDecisionsRequest_Subject() {}
+
+func (*TailDecisionsRequest_DeviceId) isTailDecisionsRequest_Subject() {}
+
+func (*TailDecisionsRequest_DeviceExternalId) isTailDecisionsRequest_Subject() {}
+
+// One thing that happened. The order is that in which the node learned of it.
+type TailDecisionsResponse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	EventTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=event_time,json=eventTime,proto3" json:"event_time,omitempty"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*TailDecisionsResponse_Began_
+	//	*TailDecisionsResponse_Ping
+	//	*TailDecisionsResponse_Transition
+	//	*TailDecisionsResponse_Decision
+	//	*TailDecisionsResponse_Outcome_
+	//	*TailDecisionsResponse_Elsewhere_
+	//	*TailDecisionsResponse_Lost_
+	Event         isTailDecisionsResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailDecisionsResponse) Reset() {
+	*x = TailDecisionsResponse{}
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailDecisionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailDecisionsResponse) ProtoMessage() {}
+
+func (x *TailDecisionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailDecisionsResponse.ProtoReflect.Descriptor instead.
+func (*TailDecisionsResponse) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_decision_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TailDecisionsResponse) GetEventTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EventTime
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse) GetEvent() isTailDecisionsResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse) GetBegan() *TailDecisionsResponse_Began {
+	if x != nil {
+		if x, ok := x.Event.(*TailDecisionsResponse_Began_); ok {
+			return x.Began
+		}
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse) GetPing() *TailDecisionsResponse_HeardPing {
+	if x != nil {
+		if x, ok := x.Event.(*TailDecisionsResponse_Ping); ok {
+			return x.Ping
+		}
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse) GetTransition() *Transition {
+	if x != nil {
+		if x, ok := x.Event.(*TailDecisionsResponse_Transition); ok {
+			return x.Transition
+		}
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse) GetDecision() *Decision {
+	if x != nil {
+		if x, ok := x.Event.(*TailDecisionsResponse_Decision); ok {
+			return x.Decision
+		}
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse) GetOutcome() *TailDecisionsResponse_Outcome {
+	if x != nil {
+		if x, ok := x.Event.(*TailDecisionsResponse_Outcome_); ok {
+			return x.Outcome
+		}
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse) GetElsewhere() *TailDecisionsResponse_Elsewhere {
+	if x != nil {
+		if x, ok := x.Event.(*TailDecisionsResponse_Elsewhere_); ok {
+			return x.Elsewhere
+		}
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse) GetLost() *TailDecisionsResponse_Lost {
+	if x != nil {
+		if x, ok := x.Event.(*TailDecisionsResponse_Lost_); ok {
+			return x.Lost
+		}
+	}
+	return nil
+}
+
+type isTailDecisionsResponse_Event interface {
+	isTailDecisionsResponse_Event()
+}
+
+type TailDecisionsResponse_Began_ struct {
+	Began *TailDecisionsResponse_Began `protobuf:"bytes,2,opt,name=began,proto3,oneof"`
+}
+
+type TailDecisionsResponse_Ping struct {
+	Ping *TailDecisionsResponse_HeardPing `protobuf:"bytes,3,opt,name=ping,proto3,oneof"`
+}
+
+type TailDecisionsResponse_Transition struct {
+	Transition *Transition `protobuf:"bytes,4,opt,name=transition,proto3,oneof"`
+}
+
+type TailDecisionsResponse_Decision struct {
+	Decision *Decision `protobuf:"bytes,5,opt,name=decision,proto3,oneof"`
+}
+
+type TailDecisionsResponse_Outcome_ struct {
+	Outcome *TailDecisionsResponse_Outcome `protobuf:"bytes,6,opt,name=outcome,proto3,oneof"`
+}
+
+type TailDecisionsResponse_Elsewhere_ struct {
+	Elsewhere *TailDecisionsResponse_Elsewhere `protobuf:"bytes,7,opt,name=elsewhere,proto3,oneof"`
+}
+
+type TailDecisionsResponse_Lost_ struct {
+	Lost *TailDecisionsResponse_Lost `protobuf:"bytes,8,opt,name=lost,proto3,oneof"`
+}
+
+func (*TailDecisionsResponse_Began_) isTailDecisionsResponse_Event() {}
+
+func (*TailDecisionsResponse_Ping) isTailDecisionsResponse_Event() {}
+
+func (*TailDecisionsResponse_Transition) isTailDecisionsResponse_Event() {}
+
+func (*TailDecisionsResponse_Decision) isTailDecisionsResponse_Event() {}
+
+func (*TailDecisionsResponse_Outcome_) isTailDecisionsResponse_Event() {}
+
+func (*TailDecisionsResponse_Elsewhere_) isTailDecisionsResponse_Event() {}
+
+func (*TailDecisionsResponse_Lost_) isTailDecisionsResponse_Event() {}
+
+// The watch began; nothing before it is told.
+type TailDecisionsResponse_Began struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	PersonId string                 `protobuf:"bytes,1,opt,name=person_id,json=personId,proto3" json:"person_id,omitempty"`
+	// The node that answers.
+	NodeId        string `protobuf:"bytes,2,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailDecisionsResponse_Began) Reset() {
+	*x = TailDecisionsResponse_Began{}
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailDecisionsResponse_Began) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailDecisionsResponse_Began) ProtoMessage() {}
+
+func (x *TailDecisionsResponse_Began) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailDecisionsResponse_Began.ProtoReflect.Descriptor instead.
+func (*TailDecisionsResponse_Began) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_decision_service_proto_rawDescGZIP(), []int{3, 0}
+}
+
+func (x *TailDecisionsResponse_Began) GetPersonId() string {
+	if x != nil {
+		return x.PersonId
+	}
+	return ""
+}
+
+func (x *TailDecisionsResponse_Began) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+// A ping that came to this node.
+type TailDecisionsResponse_HeardPing struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	DeviceId string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	// "TAKEN", or why not: as in PingRefusal, or the gate's reason.
+	Verdict string `protobuf:"bytes,2,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Metres. Absent: the phone did not say.
+	AccuracyMeters *float64 `protobuf:"fixed64,3,opt,name=accuracy_meters,json=accuracyMeters,proto3,oneof" json:"accuracy_meters,omitempty"`
+	// How old it was when it came.
+	Age        *durationpb.Duration `protobuf:"bytes,4,opt,name=age,proto3" json:"age,omitempty"`
+	Foreground bool                 `protobuf:"varint,5,opt,name=foreground,proto3" json:"foreground,omitempty"`
+	// Too old for a moment.
+	Late          bool `protobuf:"varint,6,opt,name=late,proto3" json:"late,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailDecisionsResponse_HeardPing) Reset() {
+	*x = TailDecisionsResponse_HeardPing{}
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailDecisionsResponse_HeardPing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailDecisionsResponse_HeardPing) ProtoMessage() {}
+
+func (x *TailDecisionsResponse_HeardPing) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailDecisionsResponse_HeardPing.ProtoReflect.Descriptor instead.
+func (*TailDecisionsResponse_HeardPing) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_decision_service_proto_rawDescGZIP(), []int{3, 1}
+}
+
+func (x *TailDecisionsResponse_HeardPing) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *TailDecisionsResponse_HeardPing) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *TailDecisionsResponse_HeardPing) GetAccuracyMeters() float64 {
+	if x != nil && x.AccuracyMeters != nil {
+		return *x.AccuracyMeters
+	}
+	return 0
+}
+
+func (x *TailDecisionsResponse_HeardPing) GetAge() *durationpb.Duration {
+	if x != nil {
+		return x.Age
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse_HeardPing) GetForeground() bool {
+	if x != nil {
+		return x.Foreground
+	}
+	return false
+}
+
+func (x *TailDecisionsResponse_HeardPing) GetLate() bool {
+	if x != nil {
+		return x.Late
+	}
+	return false
+}
+
+// The state of a delivery, or what its phone told, changed.
+type TailDecisionsResponse_Outcome struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	NotificationId string                 `protobuf:"bytes,1,opt,name=notification_id,json=notificationId,proto3" json:"notification_id,omitempty"`
+	Delivery       *Delivery              `protobuf:"bytes,2,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// What the phone told. Not set: the delivery's state changed.
+	Receipt       Receipt_Kind `protobuf:"varint,3,opt,name=receipt,proto3,enum=wantgo.v1.Receipt_Kind" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailDecisionsResponse_Outcome) Reset() {
+	*x = TailDecisionsResponse_Outcome{}
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailDecisionsResponse_Outcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailDecisionsResponse_Outcome) ProtoMessage() {}
+
+func (x *TailDecisionsResponse_Outcome) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailDecisionsResponse_Outcome.ProtoReflect.Descriptor instead.
+func (*TailDecisionsResponse_Outcome) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_decision_service_proto_rawDescGZIP(), []int{3, 2}
+}
+
+func (x *TailDecisionsResponse_Outcome) GetNotificationId() string {
+	if x != nil {
+		return x.NotificationId
+	}
+	return ""
+}
+
+func (x *TailDecisionsResponse_Outcome) GetDelivery() *Delivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *TailDecisionsResponse_Outcome) GetReceipt() Receipt_Kind {
+	if x != nil {
+		return x.Receipt
+	}
+	return Receipt_KIND_UNSPECIFIED
+}
+
+// The person's row was written by another node: what its phones report there is not heard here.
+type TailDecisionsResponse_Elsewhere struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailDecisionsResponse_Elsewhere) Reset() {
+	*x = TailDecisionsResponse_Elsewhere{}
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailDecisionsResponse_Elsewhere) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailDecisionsResponse_Elsewhere) ProtoMessage() {}
+
+func (x *TailDecisionsResponse_Elsewhere) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailDecisionsResponse_Elsewhere.ProtoReflect.Descriptor instead.
+func (*TailDecisionsResponse_Elsewhere) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_decision_service_proto_rawDescGZIP(), []int{3, 3}
+}
+
+// So many things were not told, because the caller reads too slowly.
+type TailDecisionsResponse_Lost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         int64                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailDecisionsResponse_Lost) Reset() {
+	*x = TailDecisionsResponse_Lost{}
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailDecisionsResponse_Lost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailDecisionsResponse_Lost) ProtoMessage() {}
+
+func (x *TailDecisionsResponse_Lost) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_v1_decision_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailDecisionsResponse_Lost.ProtoReflect.Descriptor instead.
+func (*TailDecisionsResponse_Lost) Descriptor() ([]byte, []int) {
+	return file_wantgo_v1_decision_service_proto_rawDescGZIP(), []int{3, 4}
+}
+
+func (x *TailDecisionsResponse_Lost) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 var File_wantgo_v1_decision_service_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_decision_service_proto_rawDesc = "" +
 	"\n" +
-	" wantgo/v1/decision_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/access.proto\x1a\x18wantgo/v1/decision.proto\"\x8e\x05\n" +
+	" wantgo/v1/decision_service.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wantgo/v1/access.proto\x1a\x1dwantgo/v1/circumstances.proto\x1a\x18wantgo/v1/decision.proto\x1a\x16wantgo/v1/device.proto\x1a\x1cwantgo/v1/notification.proto\x1a\x1awantgo/v1/transition.proto\"\xb4\x05\n" +
 	"\x17ExplainDecisionsRequest\x12'\n" +
 	"\tperson_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\bpersonId\x12:\n" +
 	"\x12person_external_id\x18\x02 \x01(\tB\n" +
@@ -330,15 +943,62 @@ const file_wantgo_v1_decision_service_proto_rawDesc = "" +
 	"\x06locale\x18\v \x01(\tB\a\xbaH\x04r\x02\x18#R\x06locale\x12$\n" +
 	"\tpage_size\x18\f \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageTokenB\t\n" +
-	"\asubject\"\x92\x01\n" +
+	"page_token\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12$\n" +
+	"\rcircumstances\x18\x0e \x01(\bR\rcircumstancesB\t\n" +
+	"\asubject\"\xef\x01\n" +
 	"\x18ExplainDecisionsResponse\x121\n" +
 	"\tdecisions\x18\x01 \x03(\v2\x13.wantgo.v1.DecisionR\tdecisions\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1b\n" +
-	"\tperson_id\x18\x03 \x01(\tR\bpersonId2\x86\x01\n" +
+	"\tperson_id\x18\x03 \x01(\tR\bpersonId\x12>\n" +
+	"\rcircumstances\x18\x04 \x01(\v2\x18.wantgo.v1.CircumstancesR\rcircumstances\x12\x1b\n" +
+	"\ttime_zone\x18\x05 \x01(\tR\btimeZone\"\x93\x02\n" +
+	"\x14TailDecisionsRequest\x12'\n" +
+	"\tperson_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\bpersonId\x12:\n" +
+	"\x12person_external_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01H\x00R\x10personExternalId\x12'\n" +
+	"\tdevice_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\bdeviceId\x12:\n" +
+	"\x12device_external_id\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01H\x00R\x10deviceExternalId\x12\x1f\n" +
+	"\x06locale\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18#R\x06localeB\x10\n" +
+	"\asubject\x12\x05\xbaH\x02\b\x01\"\x83\b\n" +
+	"\x15TailDecisionsResponse\x129\n" +
+	"\n" +
+	"event_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\teventTime\x12>\n" +
+	"\x05began\x18\x02 \x01(\v2&.wantgo.v1.TailDecisionsResponse.BeganH\x00R\x05began\x12@\n" +
+	"\x04ping\x18\x03 \x01(\v2*.wantgo.v1.TailDecisionsResponse.HeardPingH\x00R\x04ping\x127\n" +
+	"\n" +
+	"transition\x18\x04 \x01(\v2\x15.wantgo.v1.TransitionH\x00R\n" +
+	"transition\x121\n" +
+	"\bdecision\x18\x05 \x01(\v2\x13.wantgo.v1.DecisionH\x00R\bdecision\x12D\n" +
+	"\aoutcome\x18\x06 \x01(\v2(.wantgo.v1.TailDecisionsResponse.OutcomeH\x00R\aoutcome\x12J\n" +
+	"\telsewhere\x18\a \x01(\v2*.wantgo.v1.TailDecisionsResponse.ElsewhereH\x00R\telsewhere\x12;\n" +
+	"\x04lost\x18\b \x01(\v2%.wantgo.v1.TailDecisionsResponse.LostH\x00R\x04lost\x1a=\n" +
+	"\x05Began\x12\x1b\n" +
+	"\tperson_id\x18\x01 \x01(\tR\bpersonId\x12\x17\n" +
+	"\anode_id\x18\x02 \x01(\tR\x06nodeId\x1a\xe5\x01\n" +
+	"\tHeardPing\x12\x1b\n" +
+	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x18\n" +
+	"\averdict\x18\x02 \x01(\tR\averdict\x12,\n" +
+	"\x0faccuracy_meters\x18\x03 \x01(\x01H\x00R\x0eaccuracyMeters\x88\x01\x01\x12+\n" +
+	"\x03age\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03age\x12\x1e\n" +
+	"\n" +
+	"foreground\x18\x05 \x01(\bR\n" +
+	"foreground\x12\x12\n" +
+	"\x04late\x18\x06 \x01(\bR\x04lateB\x12\n" +
+	"\x10_accuracy_meters\x1a\x96\x01\n" +
+	"\aOutcome\x12'\n" +
+	"\x0fnotification_id\x18\x01 \x01(\tR\x0enotificationId\x12/\n" +
+	"\bdelivery\x18\x02 \x01(\v2\x13.wantgo.v1.DeliveryR\bdelivery\x121\n" +
+	"\areceipt\x18\x03 \x01(\x0e2\x17.wantgo.v1.Receipt.KindR\areceipt\x1a\v\n" +
+	"\tElsewhere\x1a\x1c\n" +
+	"\x04Lost\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05countB\a\n" +
+	"\x05event2\xf3\x01\n" +
 	"\x0fDecisionService\x12s\n" +
 	"\x10ExplainDecisions\x12\".wantgo.v1.ExplainDecisionsRequest\x1a#.wantgo.v1.ExplainDecisionsResponse\"\x16\xa2\xbb\x18\x12\n" +
-	"\x02\x02\x03\x12\fpersons:readB3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
+	"\x02\x02\x03\x12\fpersons:read\x12k\n" +
+	"\rTailDecisions\x12\x1f.wantgo.v1.TailDecisionsRequest\x1a .wantgo.v1.TailDecisionsResponse\"\x15\xa2\xbb\x18\x11\n" +
+	"\x01\x03\x12\fpersons:read0\x01B3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
 
 var (
 	file_wantgo_v1_decision_service_proto_rawDescOnce sync.Once
@@ -352,24 +1012,50 @@ func file_wantgo_v1_decision_service_proto_rawDescGZIP() []byte {
 	return file_wantgo_v1_decision_service_proto_rawDescData
 }
 
-var file_wantgo_v1_decision_service_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_wantgo_v1_decision_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_wantgo_v1_decision_service_proto_goTypes = []any{
-	(*ExplainDecisionsRequest)(nil),  // 0: wantgo.v1.ExplainDecisionsRequest
-	(*ExplainDecisionsResponse)(nil), // 1: wantgo.v1.ExplainDecisionsResponse
-	(*timestamppb.Timestamp)(nil),    // 2: google.protobuf.Timestamp
-	(*Decision)(nil),                 // 3: wantgo.v1.Decision
+	(*ExplainDecisionsRequest)(nil),         // 0: wantgo.v1.ExplainDecisionsRequest
+	(*ExplainDecisionsResponse)(nil),        // 1: wantgo.v1.ExplainDecisionsResponse
+	(*TailDecisionsRequest)(nil),            // 2: wantgo.v1.TailDecisionsRequest
+	(*TailDecisionsResponse)(nil),           // 3: wantgo.v1.TailDecisionsResponse
+	(*TailDecisionsResponse_Began)(nil),     // 4: wantgo.v1.TailDecisionsResponse.Began
+	(*TailDecisionsResponse_HeardPing)(nil), // 5: wantgo.v1.TailDecisionsResponse.HeardPing
+	(*TailDecisionsResponse_Outcome)(nil),   // 6: wantgo.v1.TailDecisionsResponse.Outcome
+	(*TailDecisionsResponse_Elsewhere)(nil), // 7: wantgo.v1.TailDecisionsResponse.Elsewhere
+	(*TailDecisionsResponse_Lost)(nil),      // 8: wantgo.v1.TailDecisionsResponse.Lost
+	(*timestamppb.Timestamp)(nil),           // 9: google.protobuf.Timestamp
+	(*Decision)(nil),                        // 10: wantgo.v1.Decision
+	(*Circumstances)(nil),                   // 11: wantgo.v1.Circumstances
+	(*Transition)(nil),                      // 12: wantgo.v1.Transition
+	(*durationpb.Duration)(nil),             // 13: google.protobuf.Duration
+	(*Delivery)(nil),                        // 14: wantgo.v1.Delivery
+	(Receipt_Kind)(0),                       // 15: wantgo.v1.Receipt.Kind
 }
 var file_wantgo_v1_decision_service_proto_depIdxs = []int32{
-	2, // 0: wantgo.v1.ExplainDecisionsRequest.start_time:type_name -> google.protobuf.Timestamp
-	2, // 1: wantgo.v1.ExplainDecisionsRequest.end_time:type_name -> google.protobuf.Timestamp
-	3, // 2: wantgo.v1.ExplainDecisionsResponse.decisions:type_name -> wantgo.v1.Decision
-	0, // 3: wantgo.v1.DecisionService.ExplainDecisions:input_type -> wantgo.v1.ExplainDecisionsRequest
-	1, // 4: wantgo.v1.DecisionService.ExplainDecisions:output_type -> wantgo.v1.ExplainDecisionsResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	9,  // 0: wantgo.v1.ExplainDecisionsRequest.start_time:type_name -> google.protobuf.Timestamp
+	9,  // 1: wantgo.v1.ExplainDecisionsRequest.end_time:type_name -> google.protobuf.Timestamp
+	10, // 2: wantgo.v1.ExplainDecisionsResponse.decisions:type_name -> wantgo.v1.Decision
+	11, // 3: wantgo.v1.ExplainDecisionsResponse.circumstances:type_name -> wantgo.v1.Circumstances
+	9,  // 4: wantgo.v1.TailDecisionsResponse.event_time:type_name -> google.protobuf.Timestamp
+	4,  // 5: wantgo.v1.TailDecisionsResponse.began:type_name -> wantgo.v1.TailDecisionsResponse.Began
+	5,  // 6: wantgo.v1.TailDecisionsResponse.ping:type_name -> wantgo.v1.TailDecisionsResponse.HeardPing
+	12, // 7: wantgo.v1.TailDecisionsResponse.transition:type_name -> wantgo.v1.Transition
+	10, // 8: wantgo.v1.TailDecisionsResponse.decision:type_name -> wantgo.v1.Decision
+	6,  // 9: wantgo.v1.TailDecisionsResponse.outcome:type_name -> wantgo.v1.TailDecisionsResponse.Outcome
+	7,  // 10: wantgo.v1.TailDecisionsResponse.elsewhere:type_name -> wantgo.v1.TailDecisionsResponse.Elsewhere
+	8,  // 11: wantgo.v1.TailDecisionsResponse.lost:type_name -> wantgo.v1.TailDecisionsResponse.Lost
+	13, // 12: wantgo.v1.TailDecisionsResponse.HeardPing.age:type_name -> google.protobuf.Duration
+	14, // 13: wantgo.v1.TailDecisionsResponse.Outcome.delivery:type_name -> wantgo.v1.Delivery
+	15, // 14: wantgo.v1.TailDecisionsResponse.Outcome.receipt:type_name -> wantgo.v1.Receipt.Kind
+	0,  // 15: wantgo.v1.DecisionService.ExplainDecisions:input_type -> wantgo.v1.ExplainDecisionsRequest
+	2,  // 16: wantgo.v1.DecisionService.TailDecisions:input_type -> wantgo.v1.TailDecisionsRequest
+	1,  // 17: wantgo.v1.DecisionService.ExplainDecisions:output_type -> wantgo.v1.ExplainDecisionsResponse
+	3,  // 18: wantgo.v1.DecisionService.TailDecisions:output_type -> wantgo.v1.TailDecisionsResponse
+	17, // [17:19] is the sub-list for method output_type
+	15, // [15:17] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_decision_service_proto_init() }
@@ -378,7 +1064,11 @@ func file_wantgo_v1_decision_service_proto_init() {
 		return
 	}
 	file_wantgo_v1_access_proto_init()
+	file_wantgo_v1_circumstances_proto_init()
 	file_wantgo_v1_decision_proto_init()
+	file_wantgo_v1_device_proto_init()
+	file_wantgo_v1_notification_proto_init()
+	file_wantgo_v1_transition_proto_init()
 	file_wantgo_v1_decision_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*ExplainDecisionsRequest_PersonId)(nil),
 		(*ExplainDecisionsRequest_PersonExternalId)(nil),
@@ -388,13 +1078,29 @@ func file_wantgo_v1_decision_service_proto_init() {
 		(*ExplainDecisionsRequest_NotificationId)(nil),
 		(*ExplainDecisionsRequest_DeliveryId)(nil),
 	}
+	file_wantgo_v1_decision_service_proto_msgTypes[2].OneofWrappers = []any{
+		(*TailDecisionsRequest_PersonId)(nil),
+		(*TailDecisionsRequest_PersonExternalId)(nil),
+		(*TailDecisionsRequest_DeviceId)(nil),
+		(*TailDecisionsRequest_DeviceExternalId)(nil),
+	}
+	file_wantgo_v1_decision_service_proto_msgTypes[3].OneofWrappers = []any{
+		(*TailDecisionsResponse_Began_)(nil),
+		(*TailDecisionsResponse_Ping)(nil),
+		(*TailDecisionsResponse_Transition)(nil),
+		(*TailDecisionsResponse_Decision)(nil),
+		(*TailDecisionsResponse_Outcome_)(nil),
+		(*TailDecisionsResponse_Elsewhere_)(nil),
+		(*TailDecisionsResponse_Lost_)(nil),
+	}
+	file_wantgo_v1_decision_service_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_v1_decision_service_proto_rawDesc), len(file_wantgo_v1_decision_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	DecisionService_ExplainDecisions_FullMethodName = "/wantgo.v1.DecisionService/ExplainDecisions"
+	DecisionService_TailDecisions_FullMethodName    = "/wantgo.v1.DecisionService/TailDecisions"
 )
 
 // DecisionServiceClient is the client API for DecisionService service.
@@ -30,6 +31,9 @@ const (
 type DecisionServiceClient interface {
 	// The decisions about one person, the latest first, as far as they are kept. A phone asks about its own person.
 	ExplainDecisions(ctx context.Context, in *ExplainDecisionsRequest, opts ...grpc.CallOption) (*ExplainDecisionsResponse, error)
+	// What happens to one person as it happens, until the caller hangs up: pings that came to the node that answers, taken
+	// or refused, and whatever any node decided, within two seconds. Positions are not told.
+	TailDecisions(ctx context.Context, in *TailDecisionsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailDecisionsResponse], error)
 }
 
 type decisionServiceClient struct {
@@ -50,6 +54,25 @@ func (c *decisionServiceClient) ExplainDecisions(ctx context.Context, in *Explai
 	return out, nil
 }
 
+func (c *decisionServiceClient) TailDecisions(ctx context.Context, in *TailDecisionsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailDecisionsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DecisionService_ServiceDesc.Streams[0], DecisionService_TailDecisions_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[TailDecisionsRequest, TailDecisionsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DecisionService_TailDecisionsClient = grpc.ServerStreamingClient[TailDecisionsResponse]
+
 // DecisionServiceServer is the server API for DecisionService service.
 // All implementations must embed UnimplementedDecisionServiceServer
 // for forward compatibility.
@@ -58,6 +81,9 @@ func (c *decisionServiceClient) ExplainDecisions(ctx context.Context, in *Explai
 type DecisionServiceServer interface {
 	// The decisions about one person, the latest first, as far as they are kept. A phone asks about its own person.
 	ExplainDecisions(context.Context, *ExplainDecisionsRequest) (*ExplainDecisionsResponse, error)
+	// What happens to one person as it happens, until the caller hangs up: pings that came to the node that answers, taken
+	// or refused, and whatever any node decided, within two seconds. Positions are not told.
+	TailDecisions(*TailDecisionsRequest, grpc.ServerStreamingServer[TailDecisionsResponse]) error
 	mustEmbedUnimplementedDecisionServiceServer()
 }
 
@@ -70,6 +96,9 @@ type UnimplementedDecisionServiceServer struct{}
 
 func (UnimplementedDecisionServiceServer) ExplainDecisions(context.Context, *ExplainDecisionsRequest) (*ExplainDecisionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExplainDecisions not implemented")
+}
+func (UnimplementedDecisionServiceServer) TailDecisions(*TailDecisionsRequest, grpc.ServerStreamingServer[TailDecisionsResponse]) error {
+	return status.Error(codes.Unimplemented, "method TailDecisions not implemented")
 }
 func (UnimplementedDecisionServiceServer) mustEmbedUnimplementedDecisionServiceServer() {}
 func (UnimplementedDecisionServiceServer) testEmbeddedByValue()                         {}
@@ -110,6 +139,17 @@ func _DecisionService_ExplainDecisions_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DecisionService_TailDecisions_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(TailDecisionsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DecisionServiceServer).TailDecisions(m, &grpc.GenericServerStream[TailDecisionsRequest, TailDecisionsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DecisionService_TailDecisionsServer = grpc.ServerStreamingServer[TailDecisionsResponse]
+
 // DecisionService_ServiceDesc is the grpc.ServiceDesc for DecisionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -122,6 +162,12 @@ var DecisionService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _DecisionService_ExplainDecisions_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "TailDecisions",
+			Handler:       _DecisionService_TailDecisions_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "wantgo/v1/decision_service.proto",
 }

@@ -142,7 +142,7 @@ type Key struct {
 	Kind        Key_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=wantgo.v1.Key_Kind" json:"kind,omitempty"`
 	DisplayName string   `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// For API keys. brand, keys and credentials are the brand's own affairs; pings:import takes positions for any
-	// device of the brand; coupons:redeem is for tills; persons:read explains decisions; persons:write registers devices
+	// device of the brand; coupons:redeem and events:write are for tills; persons:read explains decisions; persons:write registers devices
 	// and records consents and receipts on behalf of people; webhooks are what is told to other systems.
 	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// The stores this key may act for (stores, their fences, redemptions). Empty: all.
@@ -265,15 +265,16 @@ var File_wantgo_v1_key_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_key_proto_rawDesc = "" +
 	"\n" +
-	"\x13wantgo/v1/key.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf9\x06\n" +
+	"\x13wantgo/v1/key.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\a\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x123\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x13.wantgo.v1.Key.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12+\n" +
-	"\fdisplay_name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12\xbf\x02\n" +
-	"\x06scopes\x18\x04 \x03(\tB\xa6\x02\xbaH\xa2\x02\x92\x01\x9e\x02\x102\x18\x01\"\x97\x02r\x94\x02R\n" +
+	"\fdisplay_name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12\xb4\x03\n" +
+	"\x06scopes\x18\x04 \x03(\tB\x9b\x03\xbaH\x97\x03\x92\x01\x93\x03\x102\x18\x01\"\x8c\x03r\x89\x03R\n" +
 	"brand:readR\vbrand:writeR\tkeys:readR\n" +
-	"keys:writeR\x10credentials:readR\x11credentials:writeR\vstores:readR\fstores:writeR\vfences:readR\ffences:writeR\x0ecampaigns:readR\x0fcampaigns:writeR\fpings:importR\fcoupons:readR\x0ecoupons:redeemR\fpersons:readR\rpersons:writeR\rwebhooks:readR\x0ewebhooks:writeR\x06scopes\x12/\n" +
+	"keys:writeR\x10credentials:readR\x11credentials:writeR\x0eaddresses:readR\x0faddresses:writeR\vstores:readR\fstores:writeR\vfences:readR\ffences:writeR\x0ecampaigns:readR\x0fcampaigns:writeR\fpings:importR\fcoupons:readR\x0ecoupons:redeemR\fevents:writeR\n" +
+	"items:readR\vitems:writeR\fpersons:readR\rpersons:writeR\fresults:readR\rsegments:readR\x0esegments:writeR\rwebhooks:readR\x0ewebhooks:writeR\x06scopes\x12/\n" +
 	"\tstore_ids\x18\x05 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\x18\x01\"\x05r\x03\xb0\x01\x01R\bstoreIds\x12\x16\n" +
 	"\x06prefix\x18\x06 \x01(\tR\x06prefix\x12*\n" +
 	"\x05state\x18\a \x01(\x0e2\x14.wantgo.v1.Key.StateR\x05state\x12;\n" +

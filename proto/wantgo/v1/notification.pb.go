@@ -138,6 +138,23 @@ func (Delivery_State) EnumDescriptor() ([]byte, []int) {
 }
 
 // What a person would read, before any provider is involved.
+//
+// What reaches the app, whatever the provider, is a contract:
+//   - the text stands in the provider's own fields: FCM `notification.title` and `body` (and `image`), APNs
+//     `aps.alert.title` and `body`, of a web push `notification.title` and `body`. A phone shows it without our SDK;
+//   - the data keys, all with texts as values, begin with `wantgo_`; a push without them is not ours. They are top-level
+//     keys beside `aps` in APNs, `data` in FCM, `notification.data` in a web push:
+//     `wantgo_notification` (this id), `wantgo_delivery` (the delivery's id, one per device), `wantgo_campaign`,
+//     `wantgo_category` ("ad" or "informational"), `wantgo_deep_link`, `wantgo_image`, `wantgo_deadline` (RFC 3339: not worth
+//     showing from then on), and, where they apply, `wantgo_coupon` (`wantgo_coupons` of a digest), `wantgo_sender_name`, `wantgo_sender_contact` and
+//     `wantgo_opt_out`. No key stands for a place. New keys
+//     may come; these stay what they are;
+//   - one notification has one collapse key: FCM `collapse_key` and the Android `tag`, `apns-collapse-id`, the tag of
+//     a web push. It may come more than once, and then with the same `wantgo_notification`;
+//   - Android: channel `wantgo_ad` or `wantgo_informational`, which the app makes. iOS: category of the same names,
+//     `mutable-content: 1`, a thread per campaign;
+//   - an app without our SDK tells that it was shown, opened or dismissed by DeviceService.RecordReceipts with
+//     `wantgo_delivery`; a server may do it for the app.
 type Notification struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID.
@@ -263,7 +280,8 @@ type Delivery struct {
 	// Set where a gate said it.
 	Reason DecisionReason_Code `protobuf:"varint,5,opt,name=reason,proto3,enum=wantgo.v1.DecisionReason_Code" json:"reason,omitempty"`
 	// Why it ended or waits: the provider's last answer in its own code, such as "UNREGISTERED", a gate's reason, or one
-	// of DEADLINE, PERSON_GONE, DEVICE_MOVED, PERSON_MOVED, ERASED.
+	// of DEADLINE, PERSON_GONE, DEVICE_MOVED, PERSON_MOVED, ERASED, RESTORED (a database of the past was put in place, and
+	// whether this had been handed over is not known).
 	ProviderCode string `protobuf:"bytes,6,opt,name=provider_code,json=providerCode,proto3" json:"provider_code,omitempty"`
 	// Attempts so far.
 	Attempts int32 `protobuf:"varint,7,opt,name=attempts,proto3" json:"attempts,omitempty"`

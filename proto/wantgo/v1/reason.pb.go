@@ -83,6 +83,12 @@ const (
 	ErrorReason_IN_USE ErrorReason_Code = 51
 	// [NOT_FOUND] {webhook_id: "0190..."}
 	ErrorReason_WEBHOOK_NOT_FOUND ErrorReason_Code = 52
+	// [NOT_FOUND] {item_id: "0190..."} or {external_id: "..."}
+	ErrorReason_ITEM_NOT_FOUND ErrorReason_Code = 57
+	// [NOT_FOUND] {sending_id: "0190..."}
+	ErrorReason_SENDING_NOT_FOUND ErrorReason_Code = 58
+	// [NOT_FOUND] {segment_id: "0190..."} or {external_id: "..."}
+	ErrorReason_SEGMENT_NOT_FOUND ErrorReason_Code = 59
 	// [INVALID_ARGUMENT] The shape cannot be a fence. {cause: "no area", feature: "0"}
 	ErrorReason_SHAPE_INVALID ErrorReason_Code = 60
 	// [INVALID_ARGUMENT] Unknown IANA time zone. {time_zone: "Asia/Seul"}
@@ -115,6 +121,24 @@ const (
 	ErrorReason_CATEGORY_NOT_ALLOWED ErrorReason_Code = 88
 	// [INVALID_ARGUMENT] A setting is looser than the jurisdiction's floor. {field: "...", floor: "..."}
 	ErrorReason_SETTING_BELOW_FLOOR ErrorReason_Code = 89
+	// [INVALID_ARGUMENT] The campaign names a segment that does not exist. {field: "campaign.segment_external_ids[0]", external_id: "x"}
+	ErrorReason_CAMPAIGN_SEGMENT_UNKNOWN ErrorReason_Code = 90
+	// [INVALID_ARGUMENT] The campaign names an item that does not exist. {field: "campaign.trigger.item_external_ids[0]", cause: "..."}
+	ErrorReason_CAMPAIGN_ITEM_UNKNOWN ErrorReason_Code = 91
+	// [INVALID_ARGUMENT] The campaign names an AppEvent type that the brand has not declared. {field: "campaign.trigger.event_types[0]", cause: "..."}
+	ErrorReason_CAMPAIGN_EVENT_TYPE_UNKNOWN ErrorReason_Code = 92
+	// [INVALID_ARGUMENT] The campaign names a store set that the brand has not saved. {field: "campaign.trigger.store_sets[0]", cause: "..."}
+	ErrorReason_CAMPAIGN_STORE_SET_UNKNOWN ErrorReason_Code = 93
+	// [FAILED_PRECONDITION] This field of a campaign that has begun is fixed: CopyCampaign makes a draft of it in which it is not.
+	// {field: "campaign.trigger", state: "LIVE"}
+	ErrorReason_CAMPAIGN_FIELD_FIXED ErrorReason_Code = 94
+	// [FAILED_PRECONDITION] The brand asks that somebody else than its writer approves a campaign first. {cause: "..."}
+	ErrorReason_CAMPAIGN_NOT_APPROVED ErrorReason_Code = 95
+	// [FAILED_PRECONDITION] Only test people, and devices of test people, may be sent a test. {cause: "not a test person"}
+	ErrorReason_NOT_A_TEST_PERSON ErrorReason_Code = 96
+	// [FAILED_PRECONDITION] Only campaigns of the kinds FLASHED, SCHEDULED, DATED and ABSENT send by the clock.
+	// {campaign_id: "0190..."}
+	ErrorReason_CAMPAIGN_NOT_SENDING ErrorReason_Code = 97
 	// [FAILED_PRECONDITION] The coupon was redeemed before, by another request. {redeem_time: "2026-11-22T09:00:00Z"}
 	ErrorReason_COUPON_REDEEMED ErrorReason_Code = 100
 	// [FAILED_PRECONDITION] {expire_time: "2026-11-22T09:00:00Z"}
@@ -133,6 +157,8 @@ const (
 	ErrorReason_CONSENT_TOO_LONG ErrorReason_Code = 123
 	// [FAILED_PRECONDITION] The person is being erased. {}
 	ErrorReason_PERSON_ERASING ErrorReason_Code = 124
+	// [FAILED_PRECONDITION] The person was erased, and comes back only by logging in. {external_id: "member-7"}
+	ErrorReason_PERSON_ERASED ErrorReason_Code = 126
 	// [FAILED_PRECONDITION] The person is on the way to another record after a login: repeat shortly. {}
 	ErrorReason_PERSON_MOVING ErrorReason_Code = 125
 	// [INVALID_ARGUMENT] Not a credential of that provider. {cause: "not a PKCS #8 EC P-256 key"}
@@ -184,6 +210,9 @@ var (
 		50:  "ETAG_MISMATCH",
 		51:  "IN_USE",
 		52:  "WEBHOOK_NOT_FOUND",
+		57:  "ITEM_NOT_FOUND",
+		58:  "SENDING_NOT_FOUND",
+		59:  "SEGMENT_NOT_FOUND",
 		60:  "SHAPE_INVALID",
 		61:  "TIME_ZONE_UNKNOWN",
 		62:  "LOCALE_INVALID",
@@ -200,6 +229,14 @@ var (
 		87:  "SENDER_MISSING",
 		88:  "CATEGORY_NOT_ALLOWED",
 		89:  "SETTING_BELOW_FLOOR",
+		90:  "CAMPAIGN_SEGMENT_UNKNOWN",
+		91:  "CAMPAIGN_ITEM_UNKNOWN",
+		92:  "CAMPAIGN_EVENT_TYPE_UNKNOWN",
+		93:  "CAMPAIGN_STORE_SET_UNKNOWN",
+		94:  "CAMPAIGN_FIELD_FIXED",
+		95:  "CAMPAIGN_NOT_APPROVED",
+		96:  "NOT_A_TEST_PERSON",
+		97:  "CAMPAIGN_NOT_SENDING",
 		100: "COUPON_REDEEMED",
 		101: "COUPON_EXPIRED",
 		102: "COUPON_CANCELLED",
@@ -209,6 +246,7 @@ var (
 		122: "CONSENT_DEPENDS",
 		123: "CONSENT_TOO_LONG",
 		124: "PERSON_ERASING",
+		126: "PERSON_ERASED",
 		125: "PERSON_MOVING",
 		140: "CREDENTIAL_INVALID",
 		141: "PUSH_ADDRESS_INVALID",
@@ -219,69 +257,81 @@ var (
 		163: "INTERNAL_FAULT",
 	}
 	ErrorReason_Code_value = map[string]int32{
-		"CODE_UNSPECIFIED":       0,
-		"INVALID_FIELD":          1,
-		"TOO_MANY":               2,
-		"PAGE_TOKEN_INVALID":     3,
-		"UPDATE_MASK_INVALID":    4,
-		"REQUEST_ID_REUSED":      5,
-		"REQUEST_IN_PROGRESS":    6,
-		"CLOCK_SKEW":             7,
-		"KEY_INVALID":            20,
-		"KEY_REVOKED":            21,
-		"DEVICE_TOKEN_INVALID":   22,
-		"DEVICE_TOKEN_EXPIRED":   23,
-		"DEVICE_UNKNOWN":         24,
-		"SCOPE_MISSING":          25,
-		"STORE_NOT_ALLOWED":      26,
-		"CALLER_NOT_ALLOWED":     27,
-		"PERSON_TOKEN_INVALID":   28,
-		"BRAND_NOT_FOUND":        40,
-		"STORE_NOT_FOUND":        41,
-		"FENCE_NOT_FOUND":        42,
-		"CAMPAIGN_NOT_FOUND":     43,
-		"COUPON_NOT_FOUND":       44,
-		"KEY_NOT_FOUND":          45,
-		"CREDENTIAL_NOT_FOUND":   46,
-		"PERSON_NOT_FOUND":       47,
-		"DEVICE_NOT_FOUND":       48,
-		"EXTERNAL_ID_TAKEN":      49,
-		"ETAG_MISMATCH":          50,
-		"IN_USE":                 51,
-		"WEBHOOK_NOT_FOUND":      52,
-		"SHAPE_INVALID":          60,
-		"TIME_ZONE_UNKNOWN":      61,
-		"LOCALE_INVALID":         62,
-		"VISIT_FENCE_EXISTS":     63,
-		"FILE_UNREADABLE":        64,
-		"ROW_REPEATED":           65,
-		"CAMPAIGN_STORE_UNKNOWN": 80,
-		"CAMPAIGN_FENCE_UNKNOWN": 81,
-		"SCHEDULE_NEVER_OCCURS":  82,
-		"CAP_WINDOW_TOO_LONG":    83,
-		"TEXT_INVALID":           84,
-		"TEXT_LOCALE_MISSING":    85,
-		"CAMPAIGN_STATE":         86,
-		"SENDER_MISSING":         87,
-		"CATEGORY_NOT_ALLOWED":   88,
-		"SETTING_BELOW_FLOOR":    89,
-		"COUPON_REDEEMED":        100,
-		"COUPON_EXPIRED":         101,
-		"COUPON_CANCELLED":       102,
-		"COUPON_NOT_VALID_HERE":  103,
-		"CONSENT_PRE_TICKED":     120,
-		"CONSENT_BUNDLED":        121,
-		"CONSENT_DEPENDS":        122,
-		"CONSENT_TOO_LONG":       123,
-		"PERSON_ERASING":         124,
-		"PERSON_MOVING":          125,
-		"CREDENTIAL_INVALID":     140,
-		"PUSH_ADDRESS_INVALID":   141,
-		"WEBHOOK_INVALID":        142,
-		"RATE_LIMITED":           160,
-		"OVERLOADED":             161,
-		"NOT_READY":              162,
-		"INTERNAL_FAULT":         163,
+		"CODE_UNSPECIFIED":            0,
+		"INVALID_FIELD":               1,
+		"TOO_MANY":                    2,
+		"PAGE_TOKEN_INVALID":          3,
+		"UPDATE_MASK_INVALID":         4,
+		"REQUEST_ID_REUSED":           5,
+		"REQUEST_IN_PROGRESS":         6,
+		"CLOCK_SKEW":                  7,
+		"KEY_INVALID":                 20,
+		"KEY_REVOKED":                 21,
+		"DEVICE_TOKEN_INVALID":        22,
+		"DEVICE_TOKEN_EXPIRED":        23,
+		"DEVICE_UNKNOWN":              24,
+		"SCOPE_MISSING":               25,
+		"STORE_NOT_ALLOWED":           26,
+		"CALLER_NOT_ALLOWED":          27,
+		"PERSON_TOKEN_INVALID":        28,
+		"BRAND_NOT_FOUND":             40,
+		"STORE_NOT_FOUND":             41,
+		"FENCE_NOT_FOUND":             42,
+		"CAMPAIGN_NOT_FOUND":          43,
+		"COUPON_NOT_FOUND":            44,
+		"KEY_NOT_FOUND":               45,
+		"CREDENTIAL_NOT_FOUND":        46,
+		"PERSON_NOT_FOUND":            47,
+		"DEVICE_NOT_FOUND":            48,
+		"EXTERNAL_ID_TAKEN":           49,
+		"ETAG_MISMATCH":               50,
+		"IN_USE":                      51,
+		"WEBHOOK_NOT_FOUND":           52,
+		"ITEM_NOT_FOUND":              57,
+		"SENDING_NOT_FOUND":           58,
+		"SEGMENT_NOT_FOUND":           59,
+		"SHAPE_INVALID":               60,
+		"TIME_ZONE_UNKNOWN":           61,
+		"LOCALE_INVALID":              62,
+		"VISIT_FENCE_EXISTS":          63,
+		"FILE_UNREADABLE":             64,
+		"ROW_REPEATED":                65,
+		"CAMPAIGN_STORE_UNKNOWN":      80,
+		"CAMPAIGN_FENCE_UNKNOWN":      81,
+		"SCHEDULE_NEVER_OCCURS":       82,
+		"CAP_WINDOW_TOO_LONG":         83,
+		"TEXT_INVALID":                84,
+		"TEXT_LOCALE_MISSING":         85,
+		"CAMPAIGN_STATE":              86,
+		"SENDER_MISSING":              87,
+		"CATEGORY_NOT_ALLOWED":        88,
+		"SETTING_BELOW_FLOOR":         89,
+		"CAMPAIGN_SEGMENT_UNKNOWN":    90,
+		"CAMPAIGN_ITEM_UNKNOWN":       91,
+		"CAMPAIGN_EVENT_TYPE_UNKNOWN": 92,
+		"CAMPAIGN_STORE_SET_UNKNOWN":  93,
+		"CAMPAIGN_FIELD_FIXED":        94,
+		"CAMPAIGN_NOT_APPROVED":       95,
+		"NOT_A_TEST_PERSON":           96,
+		"CAMPAIGN_NOT_SENDING":        97,
+		"COUPON_REDEEMED":             100,
+		"COUPON_EXPIRED":              101,
+		"COUPON_CANCELLED":            102,
+		"COUPON_NOT_VALID_HERE":       103,
+		"CONSENT_PRE_TICKED":          120,
+		"CONSENT_BUNDLED":             121,
+		"CONSENT_DEPENDS":             122,
+		"CONSENT_TOO_LONG":            123,
+		"PERSON_ERASING":              124,
+		"PERSON_ERASED":               126,
+		"PERSON_MOVING":               125,
+		"CREDENTIAL_INVALID":          140,
+		"PUSH_ADDRESS_INVALID":        141,
+		"WEBHOOK_INVALID":             142,
+		"RATE_LIMITED":                160,
+		"OVERLOADED":                  161,
+		"NOT_READY":                   162,
+		"INTERNAL_FAULT":              163,
 	}
 )
 
@@ -519,10 +569,15 @@ type DecisionReason_Code int32
 
 const (
 	DecisionReason_CODE_UNSPECIFIED DecisionReason_Code = 0
-	// All gates passed, the first in order: a notification was made. {}
+	// All gates passed, the first in order: a notification was made. {digest?: how many offers one notification joins}
 	DecisionReason_WON DecisionReason_Code = 1
 	// Another campaign of the same commit stood before it and won. {by: the id of that campaign}
 	DecisionReason_OUTRANKED DecisionReason_Code = 2
+	// The campaign reminds later: it is decided then. {due}
+	DecisionReason_REMINDER_SET DecisionReason_Code = 3
+	// A reminder that waited is not made. {why} why: "bought" or "removed", the item; "full", the person has too many;
+	// "item_gone", the brand has the item no more.
+	DecisionReason_REMINDER_DROPPED DecisionReason_Code = 4
 	// Gates 1 to 6 refuse a ping before any campaign is looked at: then it is a PingRefusal of the same name, which says
 	// more. What may change until a notification goes out is asked again then.
 	DecisionReason_FILING_MISSING DecisionReason_Code = 10
@@ -543,13 +598,36 @@ const (
 	DecisionReason_BRAND_STOPPED DecisionReason_Code = 80
 	// Gate 8: the campaign was paused, ended or deleted. {state: "draft", "paused", "ended" or "deleted"}
 	DecisionReason_CAMPAIGN_NOT_LIVE DecisionReason_Code = 81
-	// Gate 8: before the first or after the last day, in the store's zone. {local_time, zone}
+	// Gate 8: not on such a day, in the store's zone. {local_time, zone, why?} why: "before" the first day or the start, "over"
+	// after the last day or the end, "holiday" that the schedule skips, "no_holiday" where it asks for one.
 	DecisionReason_OUTSIDE_DATES DecisionReason_Code = 82
-	// Gate 8: outside the weekly hours, in the store's zone. {local_time, zone} or {why: "zone_unknown"}
+	// Gate 8: outside the weekly hours, in the store's zone. {local_time, zone, why?} why: "exception", the day has other hours;
+	// or {why: "zone_unknown"}
 	DecisionReason_OUTSIDE_HOURS DecisionReason_Code = 83
 	// Gate 8: the store is switched off, or closed at a time when the campaign runs only while it is open.
 	// {why, local_time?, zone?} why: "state", switched off; "hours", closed now; "hours_unknown"; "no_store", a free fence.
 	DecisionReason_STORE_CLOSED DecisionReason_Code = 84
+	// Gate 9: the trigger's filter is not true of the moment. {why, field?} why: "false"; "missing", the field is not known
+	// of this moment; "unclear", it could not be computed.
+	DecisionReason_MOMENT_FILTERED DecisionReason_Code = 90
+	// Gate 9: not the visit of that number. {visit: the number asked for, count: the number it is}
+	DecisionReason_NOT_NTH_VISIT DecisionReason_Code = 91
+	// Gate 9: visits cannot be counted: the person has not agreed to the visit history. {purpose}
+	DecisionReason_VISIT_HISTORY_NOT_CONSENTED DecisionReason_Code = 92
+	// Gate 9: in a segment that the campaign leaves out. {segment} or, where that cannot be told, {segment, why, field?} why:
+	// "missing", "unclear" or "segment_unknown".
+	DecisionReason_EXCLUDED_SEGMENT DecisionReason_Code = 93
+	// Gate 9: in none of the segments that the campaign is for. {why?, field?} why: "missing", "unclear" or
+	// "segment_unknown", of the last segment that was asked.
+	DecisionReason_NOT_IN_SEGMENT DecisionReason_Code = 94
+	// Gate 9: an advertisement's audience reads what the person has not agreed to be judged by. {purpose}
+	DecisionReason_PROFILE_NOT_CONSENTED DecisionReason_Code = 95
+	// Gate 9: the audience's expression is not true. {why, field?} why: "false"; "missing", the field is not known of this
+	// person, store or moment; "unclear", it could not be computed.
+	DecisionReason_NOT_IN_AUDIENCE DecisionReason_Code = 96
+	// Gate 10: the person is of those who are told nothing, so that the others can be compared with them. {of: "brand" or
+	// "campaign"}
+	DecisionReason_HELD_OUT DecisionReason_Code = 100
 	// Gate 11: the same campaign, too soon again. {cooldown, free_at}
 	DecisionReason_COOLDOWN DecisionReason_Code = 110
 	// Gate 11: a cap is full; the first that was. {of: "brand" or "campaign", scope, limit, window: "day", "week",
@@ -557,6 +635,12 @@ const (
 	DecisionReason_CAP_REACHED DecisionReason_Code = 111
 	// Gate 11: too soon after any notification of the brand. {gap, free_at}
 	DecisionReason_MINIMUM_GAP DecisionReason_Code = 112
+	// Gate 11: the person's own limit is reached. {limit, window: "day" or "week", count, free_at?}
+	DecisionReason_OWN_LIMIT DecisionReason_Code = 113
+	// Gate 11: the person wants nothing about this topic. {topic}
+	DecisionReason_TOPIC_MUTED DecisionReason_Code = 114
+	// Gate 11: the person wants nothing about this store. {}
+	DecisionReason_STORE_MUTED DecisionReason_Code = 115
 	// Gate 12: this person has had all coupons of the offer they may. {limit, count}
 	DecisionReason_PERSON_LIMIT DecisionReason_Code = 120
 	// Gate 12: no coupon to be had. {why, stock?} why: "none_left"; "offer_over", its time is over; "stock_unknown".
@@ -566,12 +650,16 @@ const (
 	// Gate 14: night in the person's zone, without the consent for it. {zone: one or more, with commas; until?} or
 	// {why: "hours_unknown"}
 	DecisionReason_QUIET_HOURS DecisionReason_Code = 140
+	// Gate 14: in the quiet hours that the person set. {zone, until} or {why: "hours_unknown"}
+	DecisionReason_OWN_QUIET_HOURS DecisionReason_Code = 141
 	// Gate 15: in the background, and nothing could reach the phone. {why} why: "address_missing"; "address_gone", the
 	// provider refused it for good, or the app took it back; "address_quarantined", the provider finds fault with it;
-	// "os_push_refused", the phone's system shows no notifications of this app; "device_unknown", no longer the person's.
+	// "os_push_refused", the phone's system shows no notifications of this app; "device_unknown", no longer the person's;
+	// "device_missing", the person has none.
 	DecisionReason_UNREACHABLE DecisionReason_Code = 150
 	// Gate 16: the text could not be made, or breaks a rule. {why, variable?} why: "no_text", none in the person's locale
-	// nor in the brand's; "variable_missing", without a value here; "variable_unknown"; "sender_missing", the brand's
+	// nor in the brand's; "variable_missing", without a value here; "variable_unknown"; "link_open", a variable
+	// in a link before its host's end; "sender_missing", the brand's
 	// sender name or contact; "label_look_alike"; "empty"; "no_room", for what the law asks for; "too_large".
 	DecisionReason_TEXT_REFUSED DecisionReason_Code = 160
 )
@@ -582,6 +670,8 @@ var (
 		0:   "CODE_UNSPECIFIED",
 		1:   "WON",
 		2:   "OUTRANKED",
+		3:   "REMINDER_SET",
+		4:   "REMINDER_DROPPED",
 		10:  "FILING_MISSING",
 		20:  "AGE_UNKNOWN",
 		21:  "GUARDIAN_MISSING",
@@ -594,41 +684,67 @@ var (
 		82:  "OUTSIDE_DATES",
 		83:  "OUTSIDE_HOURS",
 		84:  "STORE_CLOSED",
+		90:  "MOMENT_FILTERED",
+		91:  "NOT_NTH_VISIT",
+		92:  "VISIT_HISTORY_NOT_CONSENTED",
+		93:  "EXCLUDED_SEGMENT",
+		94:  "NOT_IN_SEGMENT",
+		95:  "PROFILE_NOT_CONSENTED",
+		96:  "NOT_IN_AUDIENCE",
+		100: "HELD_OUT",
 		110: "COOLDOWN",
 		111: "CAP_REACHED",
 		112: "MINIMUM_GAP",
+		113: "OWN_LIMIT",
+		114: "TOPIC_MUTED",
+		115: "STORE_MUTED",
 		120: "PERSON_LIMIT",
 		121: "STOCK_GONE",
 		130: "AD_NOT_CONSENTED",
 		140: "QUIET_HOURS",
+		141: "OWN_QUIET_HOURS",
 		150: "UNREACHABLE",
 		160: "TEXT_REFUSED",
 	}
 	DecisionReason_Code_value = map[string]int32{
-		"CODE_UNSPECIFIED":       0,
-		"WON":                    1,
-		"OUTRANKED":              2,
-		"FILING_MISSING":         10,
-		"AGE_UNKNOWN":            20,
-		"GUARDIAN_MISSING":       21,
-		"LOCATION_PAUSED":        30,
-		"LOCATION_NOT_CONSENTED": 40,
-		"SENSITIVE_PLACE":        60,
-		"NOT_FRESH":              70,
-		"BRAND_STOPPED":          80,
-		"CAMPAIGN_NOT_LIVE":      81,
-		"OUTSIDE_DATES":          82,
-		"OUTSIDE_HOURS":          83,
-		"STORE_CLOSED":           84,
-		"COOLDOWN":               110,
-		"CAP_REACHED":            111,
-		"MINIMUM_GAP":            112,
-		"PERSON_LIMIT":           120,
-		"STOCK_GONE":             121,
-		"AD_NOT_CONSENTED":       130,
-		"QUIET_HOURS":            140,
-		"UNREACHABLE":            150,
-		"TEXT_REFUSED":           160,
+		"CODE_UNSPECIFIED":            0,
+		"WON":                         1,
+		"OUTRANKED":                   2,
+		"REMINDER_SET":                3,
+		"REMINDER_DROPPED":            4,
+		"FILING_MISSING":              10,
+		"AGE_UNKNOWN":                 20,
+		"GUARDIAN_MISSING":            21,
+		"LOCATION_PAUSED":             30,
+		"LOCATION_NOT_CONSENTED":      40,
+		"SENSITIVE_PLACE":             60,
+		"NOT_FRESH":                   70,
+		"BRAND_STOPPED":               80,
+		"CAMPAIGN_NOT_LIVE":           81,
+		"OUTSIDE_DATES":               82,
+		"OUTSIDE_HOURS":               83,
+		"STORE_CLOSED":                84,
+		"MOMENT_FILTERED":             90,
+		"NOT_NTH_VISIT":               91,
+		"VISIT_HISTORY_NOT_CONSENTED": 92,
+		"EXCLUDED_SEGMENT":            93,
+		"NOT_IN_SEGMENT":              94,
+		"PROFILE_NOT_CONSENTED":       95,
+		"NOT_IN_AUDIENCE":             96,
+		"HELD_OUT":                    100,
+		"COOLDOWN":                    110,
+		"CAP_REACHED":                 111,
+		"MINIMUM_GAP":                 112,
+		"OWN_LIMIT":                   113,
+		"TOPIC_MUTED":                 114,
+		"STORE_MUTED":                 115,
+		"PERSON_LIMIT":                120,
+		"STOCK_GONE":                  121,
+		"AD_NOT_CONSENTED":            130,
+		"QUIET_HOURS":                 140,
+		"OWN_QUIET_HOURS":             141,
+		"UNREACHABLE":                 150,
+		"TEXT_REFUSED":                160,
 	}
 )
 
@@ -817,10 +933,8 @@ var File_wantgo_v1_reason_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x16wantgo/v1/reason.proto\x12\twantgo.v1\"\xf2\n" +
-	"\n" +
-	"\vErrorReason\"\xe2\n" +
-	"\n" +
+	"\x16wantgo/v1/reason.proto\x12\twantgo.v1\"\xa7\r\n" +
+	"\vErrorReason\"\x97\r\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rINVALID_FIELD\x10\x01\x12\f\n" +
@@ -853,7 +967,10 @@ const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\rETAG_MISMATCH\x102\x12\n" +
 	"\n" +
 	"\x06IN_USE\x103\x12\x15\n" +
-	"\x11WEBHOOK_NOT_FOUND\x104\x12\x11\n" +
+	"\x11WEBHOOK_NOT_FOUND\x104\x12\x12\n" +
+	"\x0eITEM_NOT_FOUND\x109\x12\x15\n" +
+	"\x11SENDING_NOT_FOUND\x10:\x12\x15\n" +
+	"\x11SEGMENT_NOT_FOUND\x10;\x12\x11\n" +
 	"\rSHAPE_INVALID\x10<\x12\x15\n" +
 	"\x11TIME_ZONE_UNKNOWN\x10=\x12\x12\n" +
 	"\x0eLOCALE_INVALID\x10>\x12\x16\n" +
@@ -869,7 +986,15 @@ const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\x0eCAMPAIGN_STATE\x10V\x12\x12\n" +
 	"\x0eSENDER_MISSING\x10W\x12\x18\n" +
 	"\x14CATEGORY_NOT_ALLOWED\x10X\x12\x17\n" +
-	"\x13SETTING_BELOW_FLOOR\x10Y\x12\x13\n" +
+	"\x13SETTING_BELOW_FLOOR\x10Y\x12\x1c\n" +
+	"\x18CAMPAIGN_SEGMENT_UNKNOWN\x10Z\x12\x19\n" +
+	"\x15CAMPAIGN_ITEM_UNKNOWN\x10[\x12\x1f\n" +
+	"\x1bCAMPAIGN_EVENT_TYPE_UNKNOWN\x10\\\x12\x1e\n" +
+	"\x1aCAMPAIGN_STORE_SET_UNKNOWN\x10]\x12\x18\n" +
+	"\x14CAMPAIGN_FIELD_FIXED\x10^\x12\x19\n" +
+	"\x15CAMPAIGN_NOT_APPROVED\x10_\x12\x15\n" +
+	"\x11NOT_A_TEST_PERSON\x10`\x12\x18\n" +
+	"\x14CAMPAIGN_NOT_SENDING\x10a\x12\x13\n" +
 	"\x0fCOUPON_REDEEMED\x10d\x12\x12\n" +
 	"\x0eCOUPON_EXPIRED\x10e\x12\x14\n" +
 	"\x10COUPON_CANCELLED\x10f\x12\x19\n" +
@@ -879,6 +1004,7 @@ const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\x0fCONSENT_DEPENDS\x10z\x12\x14\n" +
 	"\x10CONSENT_TOO_LONG\x10{\x12\x12\n" +
 	"\x0ePERSON_ERASING\x10|\x12\x11\n" +
+	"\rPERSON_ERASED\x10~\x12\x11\n" +
 	"\rPERSON_MOVING\x10}\x12\x17\n" +
 	"\x12CREDENTIAL_INVALID\x10\x8c\x01\x12\x19\n" +
 	"\x14PUSH_ADDRESS_INVALID\x10\x8d\x01\x12\x14\n" +
@@ -925,12 +1051,14 @@ const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\x0fSENSITIVE_PLACE\x10\x05\x12\x11\n" +
 	"\rFENCE_DELETED\x10\x06\x12\x11\n" +
 	"\rFENCE_CHANGED\x10\a\x12\x12\n" +
-	"\x0ePERSON_CHANGED\x10\b\"\xd9\x03\n" +
-	"\x0eDecisionReason\"\xc6\x03\n" +
+	"\x0ePERSON_CHANGED\x10\b\"\xf9\x05\n" +
+	"\x0eDecisionReason\"\xe6\x05\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\a\n" +
 	"\x03WON\x10\x01\x12\r\n" +
-	"\tOUTRANKED\x10\x02\x12\x12\n" +
+	"\tOUTRANKED\x10\x02\x12\x10\n" +
+	"\fREMINDER_SET\x10\x03\x12\x14\n" +
+	"\x10REMINDER_DROPPED\x10\x04\x12\x12\n" +
 	"\x0eFILING_MISSING\x10\n" +
 	"\x12\x0f\n" +
 	"\vAGE_UNKNOWN\x10\x14\x12\x14\n" +
@@ -943,15 +1071,27 @@ const file_wantgo_v1_reason_proto_rawDesc = "" +
 	"\x11CAMPAIGN_NOT_LIVE\x10Q\x12\x11\n" +
 	"\rOUTSIDE_DATES\x10R\x12\x11\n" +
 	"\rOUTSIDE_HOURS\x10S\x12\x10\n" +
-	"\fSTORE_CLOSED\x10T\x12\f\n" +
+	"\fSTORE_CLOSED\x10T\x12\x13\n" +
+	"\x0fMOMENT_FILTERED\x10Z\x12\x11\n" +
+	"\rNOT_NTH_VISIT\x10[\x12\x1f\n" +
+	"\x1bVISIT_HISTORY_NOT_CONSENTED\x10\\\x12\x14\n" +
+	"\x10EXCLUDED_SEGMENT\x10]\x12\x12\n" +
+	"\x0eNOT_IN_SEGMENT\x10^\x12\x19\n" +
+	"\x15PROFILE_NOT_CONSENTED\x10_\x12\x13\n" +
+	"\x0fNOT_IN_AUDIENCE\x10`\x12\f\n" +
+	"\bHELD_OUT\x10d\x12\f\n" +
 	"\bCOOLDOWN\x10n\x12\x0f\n" +
 	"\vCAP_REACHED\x10o\x12\x0f\n" +
-	"\vMINIMUM_GAP\x10p\x12\x10\n" +
+	"\vMINIMUM_GAP\x10p\x12\r\n" +
+	"\tOWN_LIMIT\x10q\x12\x0f\n" +
+	"\vTOPIC_MUTED\x10r\x12\x0f\n" +
+	"\vSTORE_MUTED\x10s\x12\x10\n" +
 	"\fPERSON_LIMIT\x10x\x12\x0e\n" +
 	"\n" +
 	"STOCK_GONE\x10y\x12\x15\n" +
 	"\x10AD_NOT_CONSENTED\x10\x82\x01\x12\x10\n" +
-	"\vQUIET_HOURS\x10\x8c\x01\x12\x10\n" +
+	"\vQUIET_HOURS\x10\x8c\x01\x12\x14\n" +
+	"\x0fOWN_QUIET_HOURS\x10\x8d\x01\x12\x10\n" +
 	"\vUNREACHABLE\x10\x96\x01\x12\x11\n" +
 	"\fTEXT_REFUSED\x10\xa0\x01B3Z1github.com/wantgo/wantgo/proto/wantgo/v1;wantgov1b\x06proto3"
 

@@ -44,7 +44,8 @@ type StoreServiceClient interface {
 	// The place asked about may be the phone's or a typed one, and nothing of it is kept or logged. It is nobody's: a device
 	// token beside the app key is not read, and nothing about a person is looked up, unless the search is with_offer. Then
 	// the token asks for offers that its person could still win, which is a use of the person's location: it is asked about
-	// and put on record like that of a ping.
+	// and put on record like that of a ping. Only where a live campaign asks for STORE_SEARCHED is such a search a moment, once a
+	// minute at most; the answer is the same.
 	SearchStores(ctx context.Context, in *SearchStoresRequest, opts ...grpc.CallOption) (*SearchStoresResponse, error)
 	UpdateStore(ctx context.Context, in *UpdateStoreRequest, opts ...grpc.CallOption) (*UpdateStoreResponse, error)
 	// Deletes its fences as well; visits in them end. Coupons and redemptions stay.
@@ -148,7 +149,8 @@ type StoreServiceServer interface {
 	// The place asked about may be the phone's or a typed one, and nothing of it is kept or logged. It is nobody's: a device
 	// token beside the app key is not read, and nothing about a person is looked up, unless the search is with_offer. Then
 	// the token asks for offers that its person could still win, which is a use of the person's location: it is asked about
-	// and put on record like that of a ping.
+	// and put on record like that of a ping. Only where a live campaign asks for STORE_SEARCHED is such a search a moment, once a
+	// minute at most; the answer is the same.
 	SearchStores(context.Context, *SearchStoresRequest) (*SearchStoresResponse, error)
 	UpdateStore(context.Context, *UpdateStoreRequest) (*UpdateStoreResponse, error)
 	// Deletes its fences as well; visits in them end. Coupons and redemptions stay.

@@ -87,6 +87,9 @@ const (
 	Webhook_ACTIVE            Webhook_State = 1
 	// Nothing is made for it; what waits, waits.
 	Webhook_PAUSED Webhook_State = 2
+	// Set by the server: the endpoint answered 410, so that nothing is made for it any more; what waits, waits, for three
+	// days at most. Any UpdateWebhook enables it again, also one that gives this state.
+	Webhook_DISABLED Webhook_State = 3
 )
 
 // Enum value maps for Webhook_State.
@@ -95,11 +98,13 @@ var (
 		0: "STATE_UNSPECIFIED",
 		1: "ACTIVE",
 		2: "PAUSED",
+		3: "DISABLED",
 	}
 	Webhook_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
 		"ACTIVE":            1,
 		"PAUSED":            2,
+		"DISABLED":          3,
 	}
 )
 
@@ -156,7 +161,9 @@ type Webhook struct {
 	// Set by the server: since when the longest waiting one waits. Absent: none does.
 	WaitingSinceTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=waiting_since_time,json=waitingSinceTime,proto3" json:"waiting_since_time,omitempty"`
 	// Set by the server: what the endpoint last answered to something that still waits, such as "HTTP_503" or "TIMEOUT".
-	LastCode      string `protobuf:"bytes,13,opt,name=last_code,json=lastCode,proto3" json:"last_code,omitempty"`
+	LastCode string `protobuf:"bytes,13,opt,name=last_code,json=lastCode,proto3" json:"last_code,omitempty"`
+	// Set by the server: since when it is DISABLED. Absent: it is not.
+	DisableTime   *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=disable_time,json=disableTime,proto3" json:"disable_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -282,6 +289,13 @@ func (x *Webhook) GetLastCode() string {
 	return ""
 }
 
+func (x *Webhook) GetDisableTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DisableTime
+	}
+	return nil
+}
+
 // The body of a request to a webhook, as JSON in the field names of this message (lowerCamelCase) and never larger than
 // 16 kB. It is sent by POST with the headers of the Standard Webhooks specification:
 //   - `webhook-id`: the same for every attempt; drop what you have seen;
@@ -290,7 +304,8 @@ func (x *Webhook) GetLastCode() string {
 //     After RotateWebhookSecret there are two, with a blank between, until the old secret ends.
 //
 // Any 2xx within 10 seconds takes it; redirects are not followed. Everything else is tried again, for a little over a day,
-// and then given up until ReplayWebhookDeadLetters; 410 gives it up at once. `Retry-After` is followed. About one person
+// and then given up until ReplayWebhookDeadLetters. `Retry-After` is followed. 410 disables the webhook until the next
+// UpdateWebhook. About one person
 // an endpoint is told in the order in which things happened: the next waits for the one before. At least once: a double
 // carries the same `webhook-id`.
 type WebhookEvent struct {
@@ -967,7 +982,7 @@ var File_wantgo_v1_webhook_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_webhook_proto_rawDesc = "" +
 	"\n" +
-	"\x17wantgo/v1/webhook.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x06\n" +
+	"\x17wantgo/v1/webhook.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\a\n" +
 	"\aWebhook\x12\x1b\n" +
 	"\x02id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x02id\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12+\n" +
@@ -987,19 +1002,21 @@ const file_wantgo_v1_webhook_proto_rawDesc = "" +
 	"\n" +
 	"dead_count\x18\v \x01(\x03R\tdeadCount\x12H\n" +
 	"\x12waiting_since_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x10waitingSinceTime\x12\x1b\n" +
-	"\tlast_code\x18\r \x01(\tR\blastCode\"V\n" +
+	"\tlast_code\x18\r \x01(\tR\blastCode\x12=\n" +
+	"\fdisable_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vdisableTime\"V\n" +
 	"\tRecipient\x12\x19\n" +
 	"\x15RECIPIENT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"OWN_SYSTEM\x10\x01\x12\r\n" +
 	"\tPROCESSOR\x10\x02\x12\x0f\n" +
-	"\vTHIRD_PARTY\x10\x03\"6\n" +
+	"\vTHIRD_PARTY\x10\x03\"D\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
 	"\x06ACTIVE\x10\x01\x12\n" +
 	"\n" +
-	"\x06PAUSED\x10\x02\"\x93\v\n" +
+	"\x06PAUSED\x10\x02\x12\f\n" +
+	"\bDISABLED\x10\x03\"\x93\v\n" +
 	"\fWebhookEvent\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x128\n" +
 	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\ttimestamp\x120\n" +
@@ -1095,19 +1112,20 @@ var file_wantgo_v1_webhook_proto_depIdxs = []int32{
 	0,  // 0: wantgo.v1.Webhook.recipient:type_name -> wantgo.v1.Webhook.Recipient
 	1,  // 1: wantgo.v1.Webhook.state:type_name -> wantgo.v1.Webhook.State
 	11, // 2: wantgo.v1.Webhook.waiting_since_time:type_name -> google.protobuf.Timestamp
-	11, // 3: wantgo.v1.WebhookEvent.timestamp:type_name -> google.protobuf.Timestamp
-	5,  // 4: wantgo.v1.WebhookEvent.data:type_name -> wantgo.v1.WebhookEvent.Data
-	11, // 5: wantgo.v1.WebhookDeadLetter.give_up_time:type_name -> google.protobuf.Timestamp
-	6,  // 6: wantgo.v1.WebhookEvent.Data.visit:type_name -> wantgo.v1.WebhookEvent.Visit
-	7,  // 7: wantgo.v1.WebhookEvent.Data.decision:type_name -> wantgo.v1.WebhookEvent.Decision
-	8,  // 8: wantgo.v1.WebhookEvent.Data.delivery:type_name -> wantgo.v1.WebhookEvent.Delivery
-	9,  // 9: wantgo.v1.WebhookEvent.Data.redemption:type_name -> wantgo.v1.WebhookEvent.Redemption
-	10, // 10: wantgo.v1.WebhookEvent.Data.erasure:type_name -> wantgo.v1.WebhookEvent.Erasure
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 3: wantgo.v1.Webhook.disable_time:type_name -> google.protobuf.Timestamp
+	11, // 4: wantgo.v1.WebhookEvent.timestamp:type_name -> google.protobuf.Timestamp
+	5,  // 5: wantgo.v1.WebhookEvent.data:type_name -> wantgo.v1.WebhookEvent.Data
+	11, // 6: wantgo.v1.WebhookDeadLetter.give_up_time:type_name -> google.protobuf.Timestamp
+	6,  // 7: wantgo.v1.WebhookEvent.Data.visit:type_name -> wantgo.v1.WebhookEvent.Visit
+	7,  // 8: wantgo.v1.WebhookEvent.Data.decision:type_name -> wantgo.v1.WebhookEvent.Decision
+	8,  // 9: wantgo.v1.WebhookEvent.Data.delivery:type_name -> wantgo.v1.WebhookEvent.Delivery
+	9,  // 10: wantgo.v1.WebhookEvent.Data.redemption:type_name -> wantgo.v1.WebhookEvent.Redemption
+	10, // 11: wantgo.v1.WebhookEvent.Data.erasure:type_name -> wantgo.v1.WebhookEvent.Erasure
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_v1_webhook_proto_init() }

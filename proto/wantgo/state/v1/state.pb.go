@@ -44,7 +44,23 @@ type PersonState struct {
 	// When the cell was last looked at.
 	CoarseCellMs int64 `protobuf:"varint,7,opt,name=coarse_cell_ms,json=coarseCellMs,proto3" json:"coarse_cell_ms,omitempty"`
 	// People whose ledger and coupons this one took over, the latest 8: taking twice changes nothing.
-	TakenFrom     [][]byte `protobuf:"bytes,8,rep,name=taken_from,json=takenFrom,proto3" json:"taken_from,omitempty"`
+	TakenFrom [][]byte `protobuf:"bytes,8,rep,name=taken_from,json=takenFrom,proto3" json:"taken_from,omitempty"`
+	// The latest AppEvents that caused a write, at most 32, the oldest first: of each 8 bytes that stand for its id and 4 of
+	// when it happened, s.
+	RecentEvents []byte `protobuf:"bytes,9,opt,name=recent_events,json=recentEvents,proto3" json:"recent_events,omitempty"`
+	// When the latest happened of those that left recent_events: what is not later makes no moment any more.
+	EventsUntilMs int64 `protobuf:"varint,10,opt,name=events_until_ms,json=eventsUntilMs,proto3" json:"events_until_ms,omitempty"`
+	// What waits to remind of something, at most 32, in the order in which they were set.
+	Reminders []*Reminder `protobuf:"bytes,11,rep,name=reminders,proto3" json:"reminders,omitempty"`
+	// With the consent loc_retain and only as long as that stands: visits of at most a year.
+	Visits []*VisitHistory `protobuf:"bytes,12,rep,name=visits,proto3" json:"visits,omitempty"`
+	// Pings by hour and verdict, the oldest first, in threes: the hour since 1970 (the first as it is, the others less the one
+	// before), the verdict's number, how many.
+	PingCounts []uint32 `protobuf:"varint,20,rep,packed,name=ping_counts,json=pingCounts,proto3" json:"ping_counts,omitempty"`
+	// Sendings that asked about the person, while they may ask again.
+	Sendings []*SendingMark `protobuf:"bytes,21,rep,name=sendings,proto3" json:"sendings,omitempty"`
+	// Absences that the person was told of, by campaign.
+	Absences      []*AbsenceMark `protobuf:"bytes,22,rep,name=absences,proto3" json:"absences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -135,6 +151,393 @@ func (x *PersonState) GetTakenFrom() [][]byte {
 	return nil
 }
 
+func (x *PersonState) GetRecentEvents() []byte {
+	if x != nil {
+		return x.RecentEvents
+	}
+	return nil
+}
+
+func (x *PersonState) GetEventsUntilMs() int64 {
+	if x != nil {
+		return x.EventsUntilMs
+	}
+	return 0
+}
+
+func (x *PersonState) GetReminders() []*Reminder {
+	if x != nil {
+		return x.Reminders
+	}
+	return nil
+}
+
+func (x *PersonState) GetVisits() []*VisitHistory {
+	if x != nil {
+		return x.Visits
+	}
+	return nil
+}
+
+func (x *PersonState) GetPingCounts() []uint32 {
+	if x != nil {
+		return x.PingCounts
+	}
+	return nil
+}
+
+func (x *PersonState) GetSendings() []*SendingMark {
+	if x != nil {
+		return x.Sendings
+	}
+	return nil
+}
+
+func (x *PersonState) GetAbsences() []*AbsenceMark {
+	if x != nil {
+		return x.Absences
+	}
+	return nil
+}
+
+// What one sending's question came to: nobody is asked twice.
+type SendingMark struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	SendingId []byte                 `protobuf:"bytes,1,opt,name=sending_id,json=sendingId,proto3" json:"sending_id,omitempty"`
+	// After this the sending asks nobody any more.
+	UntilMs int64 `protobuf:"varint,2,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	// How many pages it had finished before.
+	Page          uint32 `protobuf:"varint,3,opt,name=page,proto3" json:"page,omitempty"`
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendingMark) Reset() {
+	*x = SendingMark{}
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendingMark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendingMark) ProtoMessage() {}
+
+func (x *SendingMark) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendingMark.ProtoReflect.Descriptor instead.
+func (*SendingMark) Descriptor() ([]byte, []int) {
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SendingMark) GetSendingId() []byte {
+	if x != nil {
+		return x.SendingId
+	}
+	return nil
+}
+
+func (x *SendingMark) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *SendingMark) GetPage() uint32 {
+	if x != nil {
+		return x.Page
+	}
+	return 0
+}
+
+func (x *SendingMark) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// An absence is told of once.
+type AbsenceMark struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	CampaignId []byte                 `protobuf:"bytes,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
+	// The last sign of the person before it.
+	SinceMs       int64 `protobuf:"varint,2,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AbsenceMark) Reset() {
+	*x = AbsenceMark{}
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AbsenceMark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AbsenceMark) ProtoMessage() {}
+
+func (x *AbsenceMark) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AbsenceMark.ProtoReflect.Descriptor instead.
+func (*AbsenceMark) Descriptor() ([]byte, []int) {
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AbsenceMark) GetCampaignId() []byte {
+	if x != nil {
+		return x.CampaignId
+	}
+	return nil
+}
+
+func (x *AbsenceMark) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+// What a person is to be reminded of.
+type Reminder struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	CampaignId []byte                 `protobuf:"bytes,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
+	// The AppEvent behind it.
+	EventId  []byte `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	DeviceId []byte `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	// The kind of moment, as it is spelled everywhere.
+	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The brand's own id of the item it is about; empty: about none.
+	ItemId  string `protobuf:"bytes,5,opt,name=item_id,json=itemId,proto3" json:"item_id,omitempty"`
+	Keyword string `protobuf:"bytes,6,opt,name=keyword,proto3" json:"keyword,omitempty"`
+	StoreId []byte `protobuf:"bytes,7,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// When it happened.
+	AtMs int64 `protobuf:"varint,8,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	// When to remind.
+	DueMs int64 `protobuf:"varint,9,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`
+	// When it was first due, where quiet hours moved it; 0: they did not.
+	FirstDueMs int64 `protobuf:"varint,10,opt,name=first_due_ms,json=firstDueMs,proto3" json:"first_due_ms,omitempty"`
+	// A purchase or removal does not stop it.
+	Keep bool `protobuf:"varint,11,opt,name=keep,proto3" json:"keep,omitempty"`
+	// How long the person stayed on the item.
+	LingeredMs int64 `protobuf:"varint,12,opt,name=lingered_ms,json=lingeredMs,proto3" json:"lingered_ms,omitempty"`
+	// How many were put into the basket.
+	Quantity uint32 `protobuf:"varint,13,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// The brand had the item when it was set.
+	ItemKnown     bool `protobuf:"varint,14,opt,name=item_known,json=itemKnown,proto3" json:"item_known,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reminder) Reset() {
+	*x = Reminder{}
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reminder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reminder) ProtoMessage() {}
+
+func (x *Reminder) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reminder.ProtoReflect.Descriptor instead.
+func (*Reminder) Descriptor() ([]byte, []int) {
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Reminder) GetCampaignId() []byte {
+	if x != nil {
+		return x.CampaignId
+	}
+	return nil
+}
+
+func (x *Reminder) GetEventId() []byte {
+	if x != nil {
+		return x.EventId
+	}
+	return nil
+}
+
+func (x *Reminder) GetDeviceId() []byte {
+	if x != nil {
+		return x.DeviceId
+	}
+	return nil
+}
+
+func (x *Reminder) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Reminder) GetItemId() string {
+	if x != nil {
+		return x.ItemId
+	}
+	return ""
+}
+
+func (x *Reminder) GetKeyword() string {
+	if x != nil {
+		return x.Keyword
+	}
+	return ""
+}
+
+func (x *Reminder) GetStoreId() []byte {
+	if x != nil {
+		return x.StoreId
+	}
+	return nil
+}
+
+func (x *Reminder) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+func (x *Reminder) GetDueMs() int64 {
+	if x != nil {
+		return x.DueMs
+	}
+	return 0
+}
+
+func (x *Reminder) GetFirstDueMs() int64 {
+	if x != nil {
+		return x.FirstDueMs
+	}
+	return 0
+}
+
+func (x *Reminder) GetKeep() bool {
+	if x != nil {
+		return x.Keep
+	}
+	return false
+}
+
+func (x *Reminder) GetLingeredMs() int64 {
+	if x != nil {
+		return x.LingeredMs
+	}
+	return 0
+}
+
+func (x *Reminder) GetQuantity() uint32 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+func (x *Reminder) GetItemKnown() bool {
+	if x != nil {
+		return x.ItemKnown
+	}
+	return false
+}
+
+// The visits to one store.
+type VisitHistory struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId []byte                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// When each began, the oldest first: minutes since 1970-01-01 UTC, and from the second on since the one before.
+	Minutes       []uint32 `protobuf:"varint,2,rep,packed,name=minutes,proto3" json:"minutes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VisitHistory) Reset() {
+	*x = VisitHistory{}
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VisitHistory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VisitHistory) ProtoMessage() {}
+
+func (x *VisitHistory) ProtoReflect() protoreflect.Message {
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VisitHistory.ProtoReflect.Descriptor instead.
+func (*VisitHistory) Descriptor() ([]byte, []int) {
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *VisitHistory) GetStoreId() []byte {
+	if x != nil {
+		return x.StoreId
+	}
+	return nil
+}
+
+func (x *VisitHistory) GetMinutes() []uint32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return nil
+}
+
 // One device of the person.
 type DeviceState struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -161,7 +564,7 @@ type DeviceState struct {
 
 func (x *DeviceState) Reset() {
 	*x = DeviceState{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[1]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -173,7 +576,7 @@ func (x *DeviceState) String() string {
 func (*DeviceState) ProtoMessage() {}
 
 func (x *DeviceState) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[1]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -186,7 +589,7 @@ func (x *DeviceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceState.ProtoReflect.Descriptor instead.
 func (*DeviceState) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{1}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DeviceState) GetDeviceId() []byte {
@@ -265,7 +668,7 @@ type Approach struct {
 
 func (x *Approach) Reset() {
 	*x = Approach{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[2]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +680,7 @@ func (x *Approach) String() string {
 func (*Approach) ProtoMessage() {}
 
 func (x *Approach) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[2]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -290,7 +693,7 @@ func (x *Approach) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approach.ProtoReflect.Descriptor instead.
 func (*Approach) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{2}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Approach) GetFenceId() []byte {
@@ -336,7 +739,7 @@ type Stay struct {
 
 func (x *Stay) Reset() {
 	*x = Stay{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[3]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +751,7 @@ func (x *Stay) String() string {
 func (*Stay) ProtoMessage() {}
 
 func (x *Stay) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[3]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +764,7 @@ func (x *Stay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stay.ProtoReflect.Descriptor instead.
 func (*Stay) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Stay) GetFenceId() []byte {
@@ -432,7 +835,7 @@ type LedgerEntry struct {
 
 func (x *LedgerEntry) Reset() {
 	*x = LedgerEntry{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[4]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +847,7 @@ func (x *LedgerEntry) String() string {
 func (*LedgerEntry) ProtoMessage() {}
 
 func (x *LedgerEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[4]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +860,7 @@ func (x *LedgerEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerEntry.ProtoReflect.Descriptor instead.
 func (*LedgerEntry) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{4}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LedgerEntry) GetNotificationId() []byte {
@@ -524,7 +927,7 @@ type FoldedCount struct {
 
 func (x *FoldedCount) Reset() {
 	*x = FoldedCount{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[5]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +939,7 @@ func (x *FoldedCount) String() string {
 func (*FoldedCount) ProtoMessage() {}
 
 func (x *FoldedCount) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[5]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +952,7 @@ func (x *FoldedCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoldedCount.ProtoReflect.Descriptor instead.
 func (*FoldedCount) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{5}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FoldedCount) GetFromMs() int64 {
@@ -598,7 +1001,7 @@ type OfferCount struct {
 
 func (x *OfferCount) Reset() {
 	*x = OfferCount{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[6]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +1013,7 @@ func (x *OfferCount) String() string {
 func (*OfferCount) ProtoMessage() {}
 
 func (x *OfferCount) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[6]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +1026,7 @@ func (x *OfferCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferCount.ProtoReflect.Descriptor instead.
 func (*OfferCount) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{6}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *OfferCount) GetOfferId() []byte {
@@ -663,7 +1066,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[7]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +1078,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_wantgo_state_v1_state_proto_msgTypes[7]
+	mi := &file_wantgo_state_v1_state_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +1091,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{7}
+	return file_wantgo_state_v1_state_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Token) GetDeviceId() []byte {
@@ -744,7 +1147,7 @@ var File_wantgo_state_v1_state_proto protoreflect.FileDescriptor
 
 const file_wantgo_state_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1bwantgo/state/v1/state.proto\x12\x0fwantgo.state.v1\"\xff\x02\n" +
+	"\x1bwantgo/state/v1/state.proto\x12\x0fwantgo.state.v1\"\xd1\x05\n" +
 	"\vPersonState\x126\n" +
 	"\adevices\x18\x01 \x03(\v2\x1c.wantgo.state.v1.DeviceStateR\adevices\x126\n" +
 	"\aentries\x18\x02 \x03(\v2\x1c.wantgo.state.v1.LedgerEntryR\aentries\x122\n" +
@@ -755,7 +1158,49 @@ const file_wantgo_state_v1_state_proto_rawDesc = "" +
 	"coarseCell\x12$\n" +
 	"\x0ecoarse_cell_ms\x18\a \x01(\x03R\fcoarseCellMs\x12\x1d\n" +
 	"\n" +
-	"taken_from\x18\b \x03(\fR\ttakenFrom\"\xe4\x02\n" +
+	"taken_from\x18\b \x03(\fR\ttakenFrom\x12#\n" +
+	"\rrecent_events\x18\t \x01(\fR\frecentEvents\x12&\n" +
+	"\x0fevents_until_ms\x18\n" +
+	" \x01(\x03R\reventsUntilMs\x127\n" +
+	"\treminders\x18\v \x03(\v2\x19.wantgo.state.v1.ReminderR\treminders\x125\n" +
+	"\x06visits\x18\f \x03(\v2\x1d.wantgo.state.v1.VisitHistoryR\x06visits\x12\x1f\n" +
+	"\vping_counts\x18\x14 \x03(\rR\n" +
+	"pingCounts\x128\n" +
+	"\bsendings\x18\x15 \x03(\v2\x1c.wantgo.state.v1.SendingMarkR\bsendings\x128\n" +
+	"\babsences\x18\x16 \x03(\v2\x1c.wantgo.state.v1.AbsenceMarkR\babsences\"s\n" +
+	"\vSendingMark\x12\x1d\n" +
+	"\n" +
+	"sending_id\x18\x01 \x01(\fR\tsendingId\x12\x19\n" +
+	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\x12\x12\n" +
+	"\x04page\x18\x03 \x01(\rR\x04page\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"I\n" +
+	"\vAbsenceMark\x12\x1f\n" +
+	"\vcampaign_id\x18\x01 \x01(\fR\n" +
+	"campaignId\x12\x19\n" +
+	"\bsince_ms\x18\x02 \x01(\x03R\asinceMs\"\x83\x03\n" +
+	"\bReminder\x12\x1f\n" +
+	"\vcampaign_id\x18\x01 \x01(\fR\n" +
+	"campaignId\x12\x19\n" +
+	"\bevent_id\x18\x02 \x01(\fR\aeventId\x12\x1b\n" +
+	"\tdevice_id\x18\x03 \x01(\fR\bdeviceId\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x17\n" +
+	"\aitem_id\x18\x05 \x01(\tR\x06itemId\x12\x18\n" +
+	"\akeyword\x18\x06 \x01(\tR\akeyword\x12\x19\n" +
+	"\bstore_id\x18\a \x01(\fR\astoreId\x12\x13\n" +
+	"\x05at_ms\x18\b \x01(\x03R\x04atMs\x12\x15\n" +
+	"\x06due_ms\x18\t \x01(\x03R\x05dueMs\x12 \n" +
+	"\ffirst_due_ms\x18\n" +
+	" \x01(\x03R\n" +
+	"firstDueMs\x12\x12\n" +
+	"\x04keep\x18\v \x01(\bR\x04keep\x12\x1f\n" +
+	"\vlingered_ms\x18\f \x01(\x03R\n" +
+	"lingeredMs\x12\x1a\n" +
+	"\bquantity\x18\r \x01(\rR\bquantity\x12\x1d\n" +
+	"\n" +
+	"item_known\x18\x0e \x01(\bR\titemKnown\"C\n" +
+	"\fVisitHistory\x12\x19\n" +
+	"\bstore_id\x18\x01 \x01(\fR\astoreId\x12\x18\n" +
+	"\aminutes\x18\x02 \x03(\rR\aminutes\"\xe4\x02\n" +
 	"\vDeviceState\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\fR\bdeviceId\x12+\n" +
 	"\x05stays\x18\x02 \x03(\v2\x15.wantgo.state.v1.StayR\x05stays\x12\"\n" +
@@ -825,29 +1270,37 @@ func file_wantgo_state_v1_state_proto_rawDescGZIP() []byte {
 	return file_wantgo_state_v1_state_proto_rawDescData
 }
 
-var file_wantgo_state_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_wantgo_state_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_wantgo_state_v1_state_proto_goTypes = []any{
-	(*PersonState)(nil), // 0: wantgo.state.v1.PersonState
-	(*DeviceState)(nil), // 1: wantgo.state.v1.DeviceState
-	(*Approach)(nil),    // 2: wantgo.state.v1.Approach
-	(*Stay)(nil),        // 3: wantgo.state.v1.Stay
-	(*LedgerEntry)(nil), // 4: wantgo.state.v1.LedgerEntry
-	(*FoldedCount)(nil), // 5: wantgo.state.v1.FoldedCount
-	(*OfferCount)(nil),  // 6: wantgo.state.v1.OfferCount
-	(*Token)(nil),       // 7: wantgo.state.v1.Token
+	(*PersonState)(nil),  // 0: wantgo.state.v1.PersonState
+	(*SendingMark)(nil),  // 1: wantgo.state.v1.SendingMark
+	(*AbsenceMark)(nil),  // 2: wantgo.state.v1.AbsenceMark
+	(*Reminder)(nil),     // 3: wantgo.state.v1.Reminder
+	(*VisitHistory)(nil), // 4: wantgo.state.v1.VisitHistory
+	(*DeviceState)(nil),  // 5: wantgo.state.v1.DeviceState
+	(*Approach)(nil),     // 6: wantgo.state.v1.Approach
+	(*Stay)(nil),         // 7: wantgo.state.v1.Stay
+	(*LedgerEntry)(nil),  // 8: wantgo.state.v1.LedgerEntry
+	(*FoldedCount)(nil),  // 9: wantgo.state.v1.FoldedCount
+	(*OfferCount)(nil),   // 10: wantgo.state.v1.OfferCount
+	(*Token)(nil),        // 11: wantgo.state.v1.Token
 }
 var file_wantgo_state_v1_state_proto_depIdxs = []int32{
-	1, // 0: wantgo.state.v1.PersonState.devices:type_name -> wantgo.state.v1.DeviceState
-	4, // 1: wantgo.state.v1.PersonState.entries:type_name -> wantgo.state.v1.LedgerEntry
-	5, // 2: wantgo.state.v1.PersonState.folds:type_name -> wantgo.state.v1.FoldedCount
-	6, // 3: wantgo.state.v1.PersonState.issued:type_name -> wantgo.state.v1.OfferCount
-	3, // 4: wantgo.state.v1.DeviceState.stays:type_name -> wantgo.state.v1.Stay
-	2, // 5: wantgo.state.v1.DeviceState.approaches:type_name -> wantgo.state.v1.Approach
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5,  // 0: wantgo.state.v1.PersonState.devices:type_name -> wantgo.state.v1.DeviceState
+	8,  // 1: wantgo.state.v1.PersonState.entries:type_name -> wantgo.state.v1.LedgerEntry
+	9,  // 2: wantgo.state.v1.PersonState.folds:type_name -> wantgo.state.v1.FoldedCount
+	10, // 3: wantgo.state.v1.PersonState.issued:type_name -> wantgo.state.v1.OfferCount
+	3,  // 4: wantgo.state.v1.PersonState.reminders:type_name -> wantgo.state.v1.Reminder
+	4,  // 5: wantgo.state.v1.PersonState.visits:type_name -> wantgo.state.v1.VisitHistory
+	1,  // 6: wantgo.state.v1.PersonState.sendings:type_name -> wantgo.state.v1.SendingMark
+	2,  // 7: wantgo.state.v1.PersonState.absences:type_name -> wantgo.state.v1.AbsenceMark
+	7,  // 8: wantgo.state.v1.DeviceState.stays:type_name -> wantgo.state.v1.Stay
+	6,  // 9: wantgo.state.v1.DeviceState.approaches:type_name -> wantgo.state.v1.Approach
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_wantgo_state_v1_state_proto_init() }
@@ -855,14 +1308,14 @@ func file_wantgo_state_v1_state_proto_init() {
 	if File_wantgo_state_v1_state_proto != nil {
 		return
 	}
-	file_wantgo_state_v1_state_proto_msgTypes[7].OneofWrappers = []any{}
+	file_wantgo_state_v1_state_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wantgo_state_v1_state_proto_rawDesc), len(file_wantgo_state_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
