@@ -66,7 +66,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		cfg: cfg, lease: cfg.SendTimeout + LeaseMargin,
-		pacer: newPacer(cfg.Pace), gate: newGate(), appetite: cfg.BatchSize,
+		pacer: newPacer(cfg.Pace, cfg.Now), gate: newGate(), appetite: cfg.BatchSize,
 		told: make(chan ending, cfg.BatchSize), held: make(map[uuid.UUID]*task),
 		kick: make(chan struct{}, 1), stopping: make(chan struct{}), done: make(chan struct{}),
 	}

@@ -24,6 +24,9 @@ type Notification struct {
 	// NowOrNever asks the provider to try once and to store nothing for a phone that is away (FCM ttl 0, APNs
 	// expiration 0, web push TTL 0). Our own attempts go on until the deadline all the same.
 	NowOrNever bool `json:"now_or_never,omitempty"`
+	// Batch names what many notifications were made by together, so that those that wait can be withdrawn together. It
+	// goes to no provider. Zero: this one was made alone.
+	Batch uuid.UUID `json:"batch,omitzero"`
 }
 
 // Rank orders deliveries that wait for the same place or pace. Lower goes first.

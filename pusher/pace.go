@@ -10,7 +10,8 @@ import (
 )
 
 // Pace bounds how fast attempts begin in this process. Nodes do not share it: divide a provider's quota by their
-// number. Moments wait for the limits alone; reminders and bulk also climb a ramp, because providers ask for it.
+// number. Moments wait for the limits alone; reminders and bulk also climb a ramp, because providers ask for it, and what
+// begins within a minute of a full quarter of an hour climbs when that is over.
 type Pace struct {
 	PerSecond int // attempts a second, all projects together; 0: no limit
 	// Project is the attempts a second of one brand and provider; 0: 10,000 for FCM (its default quota of 600,000 a
@@ -109,29 +110,47 @@ type pacing struct {
 	seen        time.Duration // when reminders or bulk were last asked about
 }
 
-// climb moves along the ramp and returns the rate allowed there.
-func (c *pacing) climb(now, ramp time.Duration, peak float64) float64 {
+// climb moves along the ramp and returns the rate allowed there. crowded: it does not rise.
+func (c *pacing) climb(now, ramp time.Duration, peak float64, crowded bool) float64 {
 	since := now - c.seen
 	c.seen = now
 	step := since.Seconds() / ramp.Seconds()
-	if since > rampIdle {
+	switch {
+	case since > rampIdle:
 		step = -step
+	case crowded:
+		step = 0
 	}
 	c.height = min(max(c.height+step, 0), 1)
 	low := max(peak/60, 1)
 	return low + (peak-low)*c.height
 }
 
+// Whoever sends by a clock begins at a quarter of an hour, and providers ask to keep away from that.
+const (
+	quarter    = 15 * time.Minute
+	aroundMark = time.Minute
+)
+
+// crowded tells whether a quarter of an hour has just begun or is about to. Zones are whole quarters away from each other.
+func crowded(at time.Time) bool {
+	past := at.Sub(at.Truncate(quarter))
+	return past < aroundMark || past >= quarter-aroundMark
+}
+
 // pacer says when an attempt may begin.
 type pacer struct {
 	pace Pace
+	wall func() time.Time // nil: no time of day is avoided
 
 	mu       sync.Mutex
 	total    bucket
 	projects map[project]*pacing
 }
 
-func newPacer(p Pace) *pacer { return &pacer{pace: p, projects: make(map[project]*pacing)} }
+func newPacer(p Pace, wall func() time.Time) *pacer {
+	return &pacer{pace: p, wall: wall, projects: make(map[project]*pacing)}
+}
 
 // limitFor is how long a project's limit is kept before Pace.Of is asked again.
 const limitFor = time.Second
@@ -156,7 +175,7 @@ func (p *pacer) take(of project, r Rank, now time.Duration) time.Duration {
 		wait = max(wait, c.all.wait(now, float64(c.limit)))
 	}
 	if r > RankMoment {
-		wait = max(wait, c.gentle.wait(now, c.climb(now, p.pace.Ramp, p.pace.peak(c.limit))))
+		wait = max(wait, c.gentle.wait(now, c.climb(now, p.pace.Ramp, p.pace.peak(c.limit), p.wall != nil && crowded(p.wall()))))
 	}
 	if wait > 0 {
 		return wait

@@ -26,7 +26,7 @@ func admitted(p *pacer, of project, r Rank, from time.Duration, seconds int) (co
 func newTestPacer(t *testing.T, pace Pace) *pacer {
 	pace, err := pace.withDefaults()
 	require.NoError(t, err)
-	return newPacer(pace)
+	return newPacer(pace, nil)
 }
 
 func sum(list []int) (n int) {
@@ -95,4 +95,37 @@ func TestRamp(t *testing.T) {
 	require.LessOrEqual(t, long[0], 72, "after minutes it begins anew")
 	p.prune(20 * time.Minute)
 	require.Empty(t, p.projects)
+}
+
+// A large send that is to begin on the hour trickles until a minute past and climbs then; one that is under way goes on.
+func TestNothingLargeBeginsAtAQuarter(t *testing.T) {
+	of := project{uuid.UUID{1}, APNs}
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now, later := time.Duration(0), time.Duration(0)
+	at := func(begins time.Time) *pacer {
+		p := newTestPacer(t, Pace{Peak: 600})
+		p.wall = func() time.Time { return begins.Add(now + later) }
+		return p
+	}
+	counted := func(p *pacer, from time.Duration, seconds int) (n int) {
+		for ms := range seconds * 1000 {
+			now = from + time.Duration(ms)*time.Millisecond
+			for p.take(of, RankBulk, now) == 0 {
+				n++
+			}
+		}
+		return n
+	}
+	onTheHour := at(noon)
+	require.InDelta(t, 600, counted(onTheHour, 0, 60), 30, "a sixtieth of the peak")
+	require.InDelta(t, 18_300, counted(onTheHour, time.Minute, 60), 1000, "half of the peak, on the average")
+	later = 12*time.Minute + 30*time.Second // half a minute before the next
+	require.InDelta(t, 36_000, counted(onTheHour, 2*time.Minute, 60), 1500, "and on through the next quarter")
+	later = 0
+	require.InDelta(t, 18_300, counted(at(noon.Add(5*time.Minute)), 0, 60), 1000)
+
+	for minute, want := range map[int]bool{0: true, 1: false, 13: false, 14: true, 15: true, 16: false, 29: true, 44: true, 45: true, 58: false, 59: true} {
+		require.Equal(t, want, crowded(noon.Add(time.Duration(minute)*time.Minute)), minute)
+	}
+	require.True(t, crowded(noon.In(time.FixedZone("Nepal", 5*3600+45*60))))
 }

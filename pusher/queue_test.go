@@ -20,7 +20,7 @@ func newTestQueue(inFlight, bound, perLane int, p Pace) (*queue, *standing) {
 		panic(err)
 	}
 	c := &standing{}
-	return newQueue(inFlight, bound, perLane, newPacer(p), c.now), c
+	return newQueue(inFlight, bound, perLane, newPacer(p, nil), c.now), c
 }
 
 func ranked(brand byte, r Rank) *task {

@@ -8,7 +8,7 @@ import (
 // outboxTimeout bounds one call of the outbox.
 const outboxTimeout = 5 * time.Second
 
-// sweep claims what is due, dead nodes' deliveries too, as much as there is room for.
+// sweep claims what is due, dead nodes' deliveries too, as much as there is room for, and never nothing.
 func (d *Dispatcher) sweep() {
 	for !d.isStopping() {
 		waiting, flying := d.queue.counts()
@@ -16,8 +16,10 @@ func (d *Dispatcher) sweep() {
 		d.cfg.Observer.InFlight(flying)
 		d.gate.prune(d.cfg.Monotonic())
 		d.pacer.prune(d.cfg.Monotonic())
-		room := min(d.cfg.Queue-waiting, d.appetite)
-		if room > 0 && d.cfg.Sane() && d.claim(room) == room {
+		// A full queue claims a little all the same: a moment takes the place of bulk, which is given back. Moments come
+		// first in a claim, so that hardly anything else is fetched for nothing.
+		room := max(min(d.cfg.Queue-waiting, d.appetite), min(leastAppetite, d.cfg.BatchSize))
+		if d.cfg.Sane() && d.claim(room) == room {
 			continue
 		}
 		d.untilNextSweep()

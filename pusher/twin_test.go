@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -121,7 +122,11 @@ func (n *nodeOutbox) doNow(ctx context.Context, op string, work func(now time.Ti
 
 func (n *nodeOutbox) Claim(ctx context.Context, node uuid.UUID, lease time.Duration, limit int) (got []Delivery, err error) {
 	err = n.do(ctx, "claim", func(now time.Time) {
-		for _, id := range n.twin.order {
+		urgent := slices.Clone(n.twin.order)
+		slices.SortStableFunc(urgent, func(a, b uuid.UUID) int {
+			return int(n.twin.rows[a].Notification.Rank) - int(n.twin.rows[b].Notification.Rank)
+		})
+		for _, id := range urgent {
 			r := n.twin.rows[id]
 			if len(got) == limit || r.State != Pending || r.NotBefore.After(now) || r.LeaseNode != uuid.Nil && r.LeaseUntil.After(now) {
 				continue

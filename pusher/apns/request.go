@@ -1,8 +1,9 @@
 package apns
 
 import (
-	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,29 +14,28 @@ import (
 // maxPayloadBytes is APNs' limit for everything but VoIP.
 const maxPayloadBytes = 4096
 
-type alert struct {
-	Title string `json:"title"`
-	Body  string `json:"body"`
-}
-
-type aps struct {
-	Alert          alert  `json:"alert"`
-	Category       string `json:"category"`
-	MutableContent int    `json:"mutable-content"`
-	ThreadID       string `json:"thread-id"`
-}
-
 // Payload is the body of one delivery's request: the text in aps, our keys beside it at the top level.
-func Payload(d *pusher.Delivery) ([]byte, error) {
+func Payload(d *pusher.Delivery) []byte {
 	n := &d.Notification
-	body := map[string]any{"aps": aps{
-		Alert:    alert{Title: n.Title, Body: n.Body},
-		Category: payload.Class(n), MutableContent: 1, ThreadID: payload.Thread(d),
-	}}
-	for key, value := range payload.Keys(d) {
-		body[key] = value
+	w := payload.NewJSON(1024)
+	w.Raw(`{"aps":{"alert":{"title":`)
+	w.Value(n.Title)
+	w.Raw(`,"body":`)
+	w.Value(n.Body)
+	w.Raw(`},"category":`)
+	w.Value(payload.Class(n))
+	w.Raw(`,"mutable-content":1,"thread-id":`)
+	w.Value(payload.Thread(d))
+	w.Raw(`}`)
+	keys := payload.Keys(d)
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		w.Raw(`,`)
+		w.Value(name)
+		w.Raw(`:`)
+		w.Value(keys[name])
 	}
-	return json.Marshal(body)
+	w.Raw(`}`)
+	return w.Bytes()
 }
 
 // Header is the header of one delivery's request, without authorization. The id is the delivery's, so that

@@ -94,8 +94,8 @@ func (s *Sender) prepare(to pusher.Address, d *pusher.Delivery) (*try, poolKey, 
 	if !s.options.Now().Before(d.Deadline) {
 		return nil, poolKey{}, pusher.Result{Outcome: pusher.OutcomeRetry, Code: "DEADLINE_PASSED"}
 	}
-	body, err := Payload(d)
-	if err != nil || len(body) > maxPayloadBytes {
+	body := Payload(d)
+	if len(body) > maxPayloadBytes {
 		return reject("PayloadTooLarge")
 	}
 	t := &try{path: "/3/device/" + to.Value, header: Header(d, topic), body: body}

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -80,14 +81,18 @@ func readRequest(body []byte) (*sendRequest, *Outcome) {
 		return nil, badRequest("message")
 	}
 	r := &sendRequest{validateOnly: raw.ValidateOnly || raw.ValidateCamel}
-	if err := strict(snakeCase(raw.Message), &r.message); err != nil {
+	message := raw.Message
+	if capitalKeys(message) {
+		message = snakeCase(message)
+	}
+	if err := strict(message, &r.message); err != nil {
 		return nil, badRequest("message")
 	}
 	return r, r.message.check()
 }
 
 func strict(body []byte, into any) error {
-	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	return decoder.Decode(into)
 }
@@ -185,6 +190,25 @@ func (r *sendRequest) accepted(now time.Time) Accepted {
 	}
 	a.readKeys(m.Data)
 	return a
+}
+
+// capitalKeys tells whether any key has a capital letter: most requests have none, and need no renaming.
+func capitalKeys(text []byte) bool {
+	inside, capital := false, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inside && c == '\\':
+			i++
+		case c == '"':
+			if inside && capital && bytes.HasPrefix(bytes.TrimLeft(text[i+1:], " \t\r\n"), []byte(":")) {
+				return true
+			}
+			inside, capital = !inside, false
+		case inside && c >= 'A' && c <= 'Z':
+			capital = true
+		}
+	}
+	return false
 }
 
 // snakeCase renames the message's keys of the first two levels, except inside free-form objects.

@@ -88,7 +88,7 @@ func (a *answer) add(raw json.RawMessage) {
 
 // refusedToken reports a 401 that a new access token may cure.
 func (a *attempt) refusedToken() bool {
-	return a.status == http.StatusUnauthorized && !thirdParty(parseAnswer(a.body).code)
+	return a.status == http.StatusUnauthorized && !thirdParty(parseAnswer(a.answer).code)
 }
 
 func thirdParty(code string) bool {
@@ -105,9 +105,9 @@ func classify(a *attempt, started, now time.Time) pusher.Result {
 	case a.err != nil:
 		return pusher.Result{Outcome: pusher.OutcomeRetry, Code: silence(a.err), MaybeReceived: a.wrote}
 	case a.status == http.StatusOK:
-		return classifySuccess(a.body)
+		return classifySuccess(a.answer)
 	}
-	e := parseAnswer(a.body)
+	e := parseAnswer(a.answer)
 	r := classifyStatus(a.status, e, started)
 	r.Code = e.name(a.status)
 	if r.Outcome == pusher.OutcomeRetry {

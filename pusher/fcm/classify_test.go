@@ -27,7 +27,7 @@ func FuzzClassify(f *testing.F) {
 			return
 		}
 		h := http.Header{"Retry-After": {retryAfter}}
-		r := classify(&attempt{asked: true, status: status, header: h, body: []byte(body)}, now, now)
+		r := classify(&attempt{asked: true, status: status, header: h, answer: []byte(body)}, now, now)
 		require.Regexp(t, safeCode, r.Code)
 		require.True(t, r.RetryAfter >= 0 && r.RetryAfter <= pusher.LongestRetryAfter, "%v", r.RetryAfter)
 		require.False(t, r.Outcome == pusher.OutcomeAccepted && (status != 200 || r.ProviderID == ""))
@@ -39,6 +39,6 @@ func BenchmarkClassify(b *testing.B) {
 	body := []byte(`{"error":{"status":"NOT_FOUND","details":[{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"UNREGISTERED"}]}}`)
 	now := time.Now()
 	for b.Loop() {
-		classify(&attempt{asked: true, status: 404, header: http.Header{}, body: body}, now, now)
+		classify(&attempt{asked: true, status: 404, header: http.Header{}, answer: body}, now, now)
 	}
 }

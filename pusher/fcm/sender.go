@@ -103,18 +103,25 @@ func (s *Sender) Send(ctx context.Context, to pusher.Address, d *pusher.Delivery
 		}
 		defer s.inFlight.Release(1)
 	}
-	a := s.attempt(ctx, to, m)
+	body := encode(m, to.Kind == kindFID)
+	a := s.attempt(ctx, m, body)
 	if a.refusedToken() {
 		s.tokens.discard(a.bearer)
-		a = s.attempt(ctx, to, m)
+		a = s.attempt(ctx, m, body)
 	}
 	return classify(a, now, s.now())
 }
 
-func (s *Sender) attempt(ctx context.Context, to pusher.Address, m *messaging.Message) *attempt {
-	a := &attempt{kind: to.Kind}
+// attempt has the library make the request, of which the wire replaces the body: the library is shown only what it may
+// find fault with.
+func (s *Sender) attempt(ctx context.Context, m *messaging.Message, body []byte) *attempt {
+	a := &attempt{body: body}
+	shown := messaging.Message{Token: m.Token}
+	if m.Notification.ImageURL != "" {
+		shown.Notification = &messaging.Notification{ImageURL: m.Notification.ImageURL}
+	}
 	// The library's error says less than the attempt, which holds the whole answer.
-	_, _ = s.client.Send(withAttempt(ctx, a), m)
+	_, _ = s.client.Send(withAttempt(ctx, a), &shown)
 	return a
 }
 

@@ -3,7 +3,6 @@ package fcm
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,14 +14,14 @@ import (
 )
 
 // fewestStreams is the stream limit of a connection that NewTransport reckons with; Google's front end allows more.
-const fewestStreams = 50
+const fewestStreams = 100
 
 // NewTransport returns a transport fit for Google's front end: HTTP/2, and no more connections than inFlight requests
 // need. (Left to itself the library opens one for each request that begins before the first connection is there.)
 // Senders of one process share one.
 func NewTransport(inFlight int) *http.Transport {
 	t := NewPlainTransport(inFlight)
-	t.MaxConnsPerHost = inFlight/fewestStreams + 4
+	t.MaxConnsPerHost = inFlight/fewestStreams + 2
 	return t
 }
 
@@ -41,7 +40,7 @@ func NewPlainTransport(inFlight int) *http.Transport {
 
 // attempt is one request and everything its answer said.
 type attempt struct {
-	kind     string // pusher.Address.Kind
+	body     []byte // what goes out, in place of the library's own
 	bearer   string
 	asked    bool // the library let it through
 	tokenErr error
@@ -49,7 +48,7 @@ type attempt struct {
 	wrote    bool  // the request began to leave this machine
 	status   int
 	header   http.Header
-	body     []byte
+	answer   []byte
 }
 
 type attemptKey struct{}
@@ -58,8 +57,8 @@ func withAttempt(ctx context.Context, a *attempt) context.Context {
 	return context.WithValue(ctx, attemptKey{}, a)
 }
 
-// wire is the transport under firebase-admin-go. It adds the access token, keeps the real answer in the
-// request's attempt, and never returns an error or a 503: the library would repeat the request.
+// wire is the transport under firebase-admin-go. It puts in the attempt's body and the access token, keeps the real answer
+// in the attempt, and never returns an error or a 503: the library would repeat the request.
 type wire struct {
 	base   http.RoundTripper
 	tokens *accessTokens
@@ -76,15 +75,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (w *wire) try(req *http.Request, a *attempt) {
-	body, err := io.ReadAll(req.Body)
 	_ = req.Body.Close()
-	if err == nil && a.kind == kindFID {
-		body, err = retarget(body)
-	}
-	if err != nil {
-		a.err = err
-		return
-	}
 	if a.bearer, a.tokenErr = w.tokens.get(req.Context()); a.tokenErr != nil {
 		return
 	}
@@ -92,12 +83,13 @@ func (w *wire) try(req *http.Request, a *attempt) {
 	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		WroteHeaders: func() { wrote.Store(true) },
 	})
-	out := req.Clone(ctx)
+	out := req.WithContext(ctx)
+	out.Header = req.Header.Clone()
 	// With GetBody the transport may send again what the server says it never looked at (a refused stream, one above
 	// GOAWAY's last), and nothing else: a POST whose fate is unknown stays ours.
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(a.body)), nil }
 	out.Body, _ = out.GetBody()
-	out.ContentLength = int64(len(body))
+	out.ContentLength = int64(len(a.body))
 	out.Header.Set("Authorization", "Bearer "+a.bearer)
 	a.take(w.base.RoundTrip(out))
 	a.wrote = wrote.Load()
@@ -114,14 +106,14 @@ func (a *attempt) take(resp *http.Response, err error) {
 		a.err = err
 		return
 	}
-	a.status, a.header, a.body = resp.StatusCode, resp.Header, body
+	a.status, a.header, a.answer = resp.StatusCode, resp.Header, body
 }
 
 // forLibrary is what the library sees: the real success, or a failure that it reports and does not repeat.
 func (a *attempt) forLibrary(req *http.Request) *http.Response {
 	status, body := http.StatusBadRequest, []byte("{}")
 	if a.status == http.StatusOK {
-		status, body = a.status, a.body
+		status, body = a.status, a.answer
 	}
 	return &http.Response{
 		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -135,23 +127,5 @@ const (
 	kindToken = "token"
 	kindFID   = "fid"
 )
-
-// retarget renames message.token to message.fid, leaving every other byte of the values as it is.
-func retarget(body []byte) ([]byte, error) {
-	var request, message map[string]json.RawMessage
-	if err := json.Unmarshal(body, &request); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(request["message"], &message); err != nil {
-		return nil, err
-	}
-	message[kindFID] = message[kindToken]
-	delete(message, kindToken)
-	var err error
-	if request["message"], err = json.Marshal(message); err != nil {
-		return nil, err
-	}
-	return json.Marshal(request)
-}
 
 func knownKind(to pusher.Address) bool { return to.Kind == kindToken || to.Kind == kindFID }

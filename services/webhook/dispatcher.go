@@ -52,6 +52,8 @@ type Brands interface {
 	Webhook(brandID, id uuid.UUID) (brand.Webhook, error)
 	Store(brandID, id uuid.UUID) (*store.Store, error)
 	OpenWebhookSecret(brandID uuid.UUID, sealed []byte) ([]byte, error)
+	// DisableWebhook notes that an endpoint wants no more, unless it was written meanwhile.
+	DisableWebhook(ctx context.Context, w *brand.Webhook) error
 }
 
 var _ Brands = (*engine.Engine)(nil)
@@ -95,7 +97,7 @@ func New(c Config) *Dispatcher {
 	}
 	d := &Dispatcher{c: c, log: c.Log, wake: make(chan struct{}, 1), of: map[uuid.UUID]*endpoint{},
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "wantgo", Name: "webhook_attempts_total",
-			Help: "Letters to webhooks by what became of an attempt: accepted, failed, dead, withheld."}, []string{"outcome"})}
+			Help: "Letters to webhooks by what became of an attempt: accepted, failed, dead, withheld, disabled."}, []string{"outcome"})}
 	d.transport = dial.NewTransport(dial.Options{Allow: d.Private, Roots: c.Roots, PerHost: 2 * takenAtOnce})
 	if c.Registry != nil {
 		c.Registry.MustRegister(d.attempts)
@@ -187,7 +189,7 @@ func (d *Dispatcher) open() map[uuid.UUID]*brand.Webhook {
 		switch {
 		case len(open) >= room:
 			return open
-		case all[i].Paused, e != nil && (e.inFlight > takenAtOnce || now.Before(e.until)):
+		case !all[i].Open(), e != nil && (e.inFlight > takenAtOnce || now.Before(e.until)):
 		default:
 			open[all[i].ID] = &all[i]
 		}
@@ -294,12 +296,22 @@ func (d *Dispatcher) settle(ctx context.Context, hook *brand.Webhook, l *Letter,
 	case a.Accepted:
 		d.attempts.WithLabelValues("accepted").Inc()
 		return d.c.Storage.Told(ctx, node, l)
-	case a.Gone, l.Attempt > len(waits):
+	case a.Gone:
+		return d.disable(ctx, hook, l, a.Code)
+	case l.Attempt > len(waits):
 		d.attempts.WithLabelValues("dead").Inc()
 		return d.c.Storage.GiveUp(ctx, node, l, a.Code)
 	}
 	d.attempts.WithLabelValues("failed").Inc()
 	return d.c.Storage.Delay(ctx, node, l, max(jittered(waits[max(l.Attempt-1, 0)]), a.RetryAfter), a.Code, true)
+}
+
+// disable leaves an endpoint alone that wants no more, until somebody writes it anew; what waits for it waits.
+func (d *Dispatcher) disable(ctx context.Context, hook *brand.Webhook, l *Letter, code string) error {
+	d.attempts.WithLabelValues("disabled").Inc()
+	err := d.c.Storage.Delay(ctx, d.c.Brands.Node(), l, jittered(waits[0]), code, false)
+	d.log.Warn("a webhook wants no more and is disabled", "brand", hook.BrandID, "webhook", hook.ID)
+	return errors.Join(err, d.c.Brands.DisableWebhook(ctx, hook))
 }
 
 func jittered(wait time.Duration) time.Duration {

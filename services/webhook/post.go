@@ -30,7 +30,7 @@ type Answer struct {
 	Accepted   bool
 	Code       string        // "HTTP_200", "TIMEOUT", "CONNECTION", "NOT_PUBLIC", "SECRET_UNREADABLE"
 	RetryAfter time.Duration // 0: it did not say
-	Gone       bool          // it wants no more of this
+	Gone       bool          // it wants no more of anything
 	Took       time.Duration
 }
 
