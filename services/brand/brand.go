@@ -67,10 +67,16 @@ const (
 	TypeList   = "list" // of strings
 )
 
+// The kinds of declared AppEvents.
+const (
+	EventTask    = "task"
+	EventContent = "content"
+)
+
 // EventType declares what a brand's own AppEvents are called and may carry.
 type EventType struct {
 	Name       string      `json:"name"`
-	Kind       string      `json:"kind"` // "task" or "content"
+	Kind       string      `json:"kind"` // one of the kinds above
 	Properties []Attribute `json:"properties,omitempty"`
 }
 

@@ -28,6 +28,8 @@ const (
 	ScopeKeysWrite        Scope = "keys:write"
 	ScopeCredentialsRead  Scope = "credentials:read"
 	ScopeCredentialsWrite Scope = "credentials:write"
+	ScopeAddressesRead    Scope = "addresses:read"
+	ScopeAddressesWrite   Scope = "addresses:write"
 	ScopeStoresRead       Scope = "stores:read"
 	ScopeStoresWrite      Scope = "stores:write"
 	ScopeFencesRead       Scope = "fences:read"
@@ -37,8 +39,14 @@ const (
 	ScopePingsImport      Scope = "pings:import"
 	ScopeCouponsRead      Scope = "coupons:read"
 	ScopeCouponsRedeem    Scope = "coupons:redeem"
+	ScopeEventsWrite      Scope = "events:write"
+	ScopeItemsRead        Scope = "items:read"
+	ScopeItemsWrite       Scope = "items:write"
 	ScopePersonsRead      Scope = "persons:read"
 	ScopePersonsWrite     Scope = "persons:write"
+	ScopeResultsRead      Scope = "results:read"
+	ScopeSegmentsRead     Scope = "segments:read"
+	ScopeSegmentsWrite    Scope = "segments:write"
 	ScopeWebhooksRead     Scope = "webhooks:read"
 	ScopeWebhooksWrite    Scope = "webhooks:write"
 )
@@ -47,8 +55,9 @@ const (
 func Scopes() []Scope {
 	return []Scope{
 		ScopeBrandRead, ScopeBrandWrite, ScopeKeysRead, ScopeKeysWrite, ScopeCredentialsRead, ScopeCredentialsWrite,
+		ScopeAddressesRead, ScopeAddressesWrite,
 		ScopeStoresRead, ScopeStoresWrite, ScopeFencesRead, ScopeFencesWrite, ScopeCampaignsRead, ScopeCampaignsWrite,
-		ScopePingsImport, ScopeCouponsRead, ScopeCouponsRedeem, ScopePersonsRead, ScopePersonsWrite,
+		ScopePingsImport, ScopeCouponsRead, ScopeCouponsRedeem, ScopeEventsWrite, ScopeItemsRead, ScopeItemsWrite, ScopePersonsRead, ScopePersonsWrite, ScopeResultsRead, ScopeSegmentsRead, ScopeSegmentsWrite,
 		ScopeWebhooksRead, ScopeWebhooksWrite,
 	}
 }
@@ -57,7 +66,7 @@ func Scopes() []Scope {
 // of them such a key could lift its own limit.
 func (s Scope) PerStore() bool {
 	noun, _, _ := strings.Cut(string(s), ":")
-	return noun == "stores" || noun == "fences" || noun == "coupons"
+	return noun == "stores" || noun == "fences" || noun == "coupons" || noun == "events" || noun == "results"
 }
 
 // Key is an app key or an API key. The secret is shown once, at birth; only its hash is kept.

@@ -66,6 +66,7 @@ func (s *Settings) Validate() error {
 	s.validateTimes(&vs)
 	s.validatePresence(&vs)
 	s.validateIdentify(&vs)
+	s.validateDeclared(&vs)
 	return vs.Err()
 }
 

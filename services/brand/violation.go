@@ -11,7 +11,12 @@ type Violation struct {
 	Reason string `json:"reason"`
 }
 
-func (v Violation) String() string { return v.Field + ": " + v.Reason }
+func (v Violation) String() string {
+	if v.Field == "" {
+		return v.Reason
+	}
+	return v.Field + ": " + v.Reason
+}
 
 // Violations are all faults of a request, reported together. As an error it is never empty; see Err.
 type Violations []Violation

@@ -54,7 +54,9 @@ type Webhook struct {
 	RecipientName string         `json:"recipient_name"`
 	Place         bool           `json:"place,omitempty"` // is told the store and the time of day
 	Paused        bool           `json:"paused,omitempty"`
-	CreatedAt     time.Time      `json:"created_at"`
+	// DisabledAt is when the endpoint said that it is gone; zero: it did not, or was written anew since.
+	DisabledAt time.Time `json:"disabled_at,omitzero"`
+	CreatedAt  time.Time `json:"created_at"`
 	// Sealed is the secret ("whsec_…") under the nodes' root secret; Previous signs beside it until PreviousUntil.
 	Sealed        []byte    `json:"-"`
 	Previous      []byte    `json:"-"`
@@ -63,8 +65,11 @@ type Webhook struct {
 	DeletedAt     time.Time `json:"-"`
 }
 
+// Open tells whether the endpoint is told anything now.
+func (w *Webhook) Open() bool { return !w.Paused && w.DisabledAt.IsZero() }
+
 // Wants tells whether the endpoint is told of a type now.
-func (w *Webhook) Wants(e WebhookEvent) bool { return !w.Paused && slices.Contains(w.Events, e) }
+func (w *Webhook) Wants(e WebhookEvent) bool { return w.Open() && slices.Contains(w.Events, e) }
 
 // Validate returns every fault. private tells the addresses, host:port, that the operator lets webhooks reach although
 // they may not be public; only these may go without TLS. nil: none.

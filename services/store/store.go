@@ -47,6 +47,8 @@ type Fence struct {
 	Circle     *geo.Circle `json:"-"` // exactly one of Circle and Area
 	Area       *geo.Area   `json:"-"`
 	Tags       []string    `json:"tags,omitempty"`
+	// CampaignID is whose own the fence is: it lives with that campaign, and its transitions start no other. Zero: the brand's.
+	CampaignID uuid.UUID `json:"-"`
 	// Rules override the brand's defaults where not nil.
 	Rules     *presence.Rules `json:"rules,omitempty"`
 	Version   int64           `json:"-"`
