@@ -39,6 +39,9 @@ type Campaign struct {
 	// Holdout is the share of people, 0 to 0.5, who are counted and told nothing.
 	Holdout  float64   `json:"holdout,omitempty"`
 	Variants []Variant `json:"variants,omitempty"` // empty: one, of the fields above
+	// WrittenBy is who wrote what it says last, SubmittedBy who handed that in; neither may approve it.
+	WrittenBy   string `json:"written_by,omitempty"`
+	SubmittedBy string `json:"submitted_by,omitempty"`
 	// InformationalReason says why the category informational is right, for the record.
 	InformationalReason string    `json:"informational_reason,omitempty"`
 	Revision            int64     `json:"revision,omitempty"` // grows with every change of what is decided by
@@ -162,6 +165,12 @@ type Schedule struct {
 	// Holidays says what a public holiday of the store's country does: "" nothing, "skip" or "only".
 	Holidays string `json:"holidays,omitempty"`
 }
+
+// What Schedule.Holidays may say.
+const (
+	HolidaysSkip = "skip"
+	HolidaysOnly = "only"
+)
 
 // Exception is one day of a schedule with hours of its own.
 type Exception struct {

@@ -28,6 +28,9 @@ type View struct {
 	// Issued counts the person's coupons by offer, ever.
 	Issued map[uuid.UUID]int
 	Now    time.Time // engine time
+	// Campaigns is the index that the candidates come from, which has their expressions compiled, and the segments. nil: no
+	// expression is true, and nobody is in any segment.
+	Campaigns *Index
 	// Stock answers for an offer with a limit; see Stock.
 	Stock   Stock
 	NewID   func() uuid.UUID // UUIDv7 at engine time
@@ -50,7 +53,8 @@ type Result struct {
 	Winner       *Candidate
 	Coupon       *Coupon
 	Notification *pusher.Notification
-	Entry        *cap.Entry        // what the ledger must take
+	Entry        *cap.Entry        // what the ledger must take; nil: it counts nothing of this class
+	Joined       []Joined          // of a digest: who won with the winner
 	Deliveries   []pusher.Delivery // one, to the device of the moment
 	// NeedsStock names an offer whose stock must be asked for before this can be decided. Nothing else is set then.
 	NeedsStock uuid.UUID

@@ -22,14 +22,10 @@ func (x *Index) Dwells(s *store.Store, purpose store.Purpose) []time.Duration {
 
 // DwellsAt is Dwells for one fence, free or of the store s.
 func (x *Index) DwellsAt(f *store.Fence, s *store.Store) []time.Duration {
-	tags := f.Tags
-	if s != nil {
-		tags = s.Tags
-	}
 	var asked []time.Duration
-	x.each(placeKey{Dwelled, f.Purpose}, s, tags, func(c *Campaign) {
-		if c.Trigger.Dwell > 0 {
-			asked = append(asked, c.Trigger.Dwell)
+	x.around(Dwelled, f, s, func(e *entry) {
+		if d := e.campaign.Trigger.Dwell; d > 0 {
+			asked = append(asked, d)
 		}
 	})
 	slices.Sort(asked)

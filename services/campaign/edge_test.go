@@ -32,11 +32,11 @@ func TestNextEdgeAgainstEveryMinute(t *testing.T) {
 			c.Schedule.EndDate = now.AddDate(0, 0, rng.IntN(3)-1).Format(time.DateOnly)
 		}
 		until := now.Add(6 * time.Hour)
-		got := NewIndex([]*Campaign{c}).NextEdge(&store.Fence{Purpose: store.Visit}, nil, now, until, loc)
+		got := NewIndex([]*Campaign{c}).NextEdge(&store.Fence{Purpose: store.Visit}, nil, now, until, loc, nil)
 		require.True(t, got.After(now) && !got.After(until))
-		before := c.Schedule.At(now)
+		before := c.Schedule.At(now, nil)
 		for at := now.Truncate(time.Minute).Add(time.Minute); at.Before(got); at = at.Add(time.Minute) {
-			require.Equal(t, before, c.Schedule.At(at.In(loc)), "%v: changed at %v, not at %v: %+v", now, at, got, c.Schedule)
+			require.Equal(t, before, c.Schedule.At(at.In(loc), nil), "%v: changed at %v, not at %v: %+v", now, at, got, c.Schedule)
 		}
 		if got.Before(until) {
 			edges++
@@ -64,7 +64,7 @@ func TestNextEdgeIsOfThePlace(t *testing.T) {
 	tagged := from(3, 16, Trigger{Purposes: purposes, Tags: []string{"bakery"}})
 	named := from(4, 15, Trigger{Purposes: purposes, Stores: []uuid.UUID{s.ID}})
 	edge := func(f *store.Fence, s *store.Store, cs ...*Campaign) string {
-		return NewIndex(cs).NextEdge(f, s, now, until, loc).Format("15:04")
+		return NewIndex(cs).NextEdge(f, s, now, until, loc, nil).Format("15:04")
 	}
 	require.Equal(t, "18:00", edge(f, s, other, visits))
 	require.Equal(t, "16:00", edge(f, s, other, visits, tagged))

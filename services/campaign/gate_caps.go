@@ -6,9 +6,13 @@ import (
 	"github.com/wantgo/wantgo/pusher/cap"
 )
 
+// uncounted tells what caps, cooldowns and gaps neither count nor hold back: notices about what the person has, by their
+// class, and whatever a test person gets.
+func (j *judged) uncounted() bool { return j.class == Transactional || j.test }
+
 // rested is gate 11, the campaign's own cooldown.
 func (j *judged) rested() (Reason, map[string]string) {
-	if j.campaign.Cooldown <= 0 || j.seen.IsZero() {
+	if j.campaign.Cooldown <= 0 || j.seen.IsZero() || j.uncounted() {
 		return "", nil
 	}
 	free := j.seen.Add(j.campaign.Cooldown)
@@ -30,8 +34,11 @@ func (j *judged) entry() cap.Entry {
 // underCaps is gate 11, the caps: the brand's in their order, then the campaign's.
 func (j *judged) underCaps() (Reason, map[string]string) {
 	j.channel = ChannelPush
-	if j.moment.Foreground {
+	if j.inApp() {
 		j.channel = ChannelInApp
+	}
+	if j.uncounted() {
+		return "", nil
 	}
 	candidate := j.entry()
 	for i := range j.Brand.Settings.Caps {
@@ -77,6 +84,9 @@ func windowName(w cap.Window) string {
 
 // spaced is gate 11, the brand's minimum gap.
 func (j *judged) spaced() (Reason, map[string]string) {
+	if j.uncounted() {
+		return "", nil
+	}
 	if ok, free := j.round.gap(); !ok {
 		return MinimumGap, map[string]string{"gap": j.Brand.Settings.MinGap.String(), "free_at": instant(free)}
 	}

@@ -6,22 +6,31 @@ import (
 	"github.com/wantgo/wantgo/services/store"
 )
 
-// The deadlines from the ping, where the campaign sets none: somebody who is leaving may still turn back for longer
-// than somebody who is inside may still be there. Who closes in has soon arrived or passed by.
+// The deadlines from when the moment was told, where the campaign sets none: somebody who is leaving may still turn back
+// for longer than somebody who is inside may still be there. Who closes in has soon arrived or passed by. Who looks for
+// something looks now; a basket waits a little longer; what is done or bought is done, and thanks may come later.
 const (
-	deadlineInside     = 10 * time.Minute
+	deadlineInside     = 10 * time.Minute // and for what is searched, viewed or lingered on
 	deadlineExited     = 30 * time.Minute
 	deadlineApproached = 3 * time.Minute
+	deadlineBasket     = 30 * time.Minute
+	deadlineDone       = time.Hour
 )
 
 func deadlineOf(c *Campaign, m *Moment) time.Time {
 	switch {
 	case c.Deadline > 0:
 		return m.Received.Add(c.Deadline)
+	case m.Kind.ByClock() && m.Kind != Flashed:
+		return m.Received.Add(sendingDeadline)
 	case m.Kind == Exited:
 		return m.Received.Add(deadlineExited)
 	case m.Kind == Approached:
 		return m.Received.Add(deadlineApproached)
+	case m.Kind == BasketAdded || m.Kind == BasketRemoved:
+		return m.Received.Add(deadlineBasket)
+	case m.Kind == Did || m.Kind == Bought:
+		return m.Received.Add(deadlineDone)
 	}
 	return m.Received.Add(deadlineInside)
 }
@@ -63,20 +72,24 @@ func (j *judged) timely() (Reason, map[string]string) {
 		return OutsideHours, because("zone_unknown")
 	}
 	local := j.Now.In(loc)
-	if reason := j.campaign.Schedule.At(local); reason != "" {
-		return reason, map[string]string{"local_time": local.Format("2006-01-02T15:04"), "zone": loc.String()}
+	if reason, why := j.campaign.Schedule.Why(local, j.Brand.Settings.Holidays); reason != "" {
+		values := map[string]string{"local_time": local.Format("2006-01-02T15:04"), "zone": loc.String()}
+		if why != "" {
+			values["why"] = why
+		}
+		return reason, values
 	}
 	if !j.campaign.OpenOnly {
 		return "", nil
 	}
-	return openNow(j.moment.Store, j.Now, loc)
+	return j.campaign.openNow(j.moment.Store, j.Now, loc)
 }
 
-func openNow(s *store.Store, now time.Time, loc *time.Location) (Reason, map[string]string) {
+func (c *Campaign) openNow(s *store.Store, now time.Time, loc *time.Location) (Reason, map[string]string) {
 	if s == nil {
 		return StoreClosed, because("no_store")
 	}
-	open, known := s.Hours.Open(now, loc)
+	open, known := c.OpenAt(s.Hours, now, loc)
 	switch {
 	case !known:
 		return StoreClosed, because("hours_unknown")

@@ -13,22 +13,22 @@ func (j *judged) granted(p audience.Purpose) bool {
 	return j.Profile != nil && j.Profile.Consents[p].Granted
 }
 
-// consented is gate 13. Every moment here comes from a fence, and whatever a fence triggers is an advertisement,
-// whatever its campaign says.
+// consented is gate 13. What is no advertisement needs no consent to advertising.
 func (j *judged) consented() (Reason, map[string]string) {
-	if j.granted(audience.AdPush) {
+	if j.class != Ad || j.granted(audience.AdPush) {
 		return "", nil
 	}
 	return AdNotConsented, map[string]string{"purpose": string(audience.AdPush)}
 }
 
-// awake is gate 14. A moment at a place is over by the morning: it is dropped, not kept. For a person without the
-// night consent nothing may arrive in the quiet hours either, so the deadline ends where they begin.
+// awake is gate 14, the night. A moment at a place is over by the morning: it is dropped, not kept. For a person without
+// the night consent no advertisement may arrive in the quiet hours either, so the deadline ends where they begin. To test
+// people the law applies, and no more than the law.
 func (j *judged) awake() (Reason, map[string]string) {
-	if j.granted(audience.AdPushNight) {
+	if j.class != Ad || j.granted(audience.AdPushNight) || j.test && j.Brand.Settings.Jurisdiction != Korea {
 		return "", nil
 	}
-	quiet, err := Night(&j.Brand.Settings)
+	quiet, err := nightOf(&j.Brand.Settings, j.test)
 	if err != nil {
 		return QuietHours, because("hours_unknown")
 	}
@@ -53,7 +53,7 @@ func (j *judged) personZones() []*time.Location {
 	if j.Profile != nil {
 		where = appendZone(where, zone(j.Profile.TimeZone))
 	}
-	if d := j.deviceOfMoment(); d != nil {
+	if d := j.target(); d != nil {
 		where = appendZone(where, zone(d.TimeZone))
 	}
 	if len(where) == 0 && j.Brand.Settings.Jurisdiction != Korea {
@@ -86,24 +86,51 @@ func zoneNames(where []*time.Location, jurisdiction string) string {
 	return names
 }
 
-// deviceOfMoment is the device that reported the moment, if it is still the person's.
-func (j *judged) deviceOfMoment() *audience.Device {
-	if j.device == nil {
+// target is the device that a notification of the moment goes to. One of a place goes to the device that was there and to
+// no other, and so does what the app shows at once; all else goes to the device seen last of those that can be reached,
+// and with none, to the one seen last, so that it can be said why not.
+func (j *judged) target() *audience.Device {
+	if j.device != nil {
+		return j.device
+	}
+	if id := j.moment.DeviceID; id != uuid.Nil && j.bound() {
 		for i := range j.Devices {
-			if j.Devices[i].ID == j.moment.DeviceID && j.moment.DeviceID != uuid.Nil {
+			if j.Devices[i].ID == id {
 				j.device = &j.Devices[i]
+			}
+		}
+	}
+	if j.device == nil && !j.bound() {
+		j.device = audience.MostRecent(j.Devices)
+		for i := range j.Devices {
+			if d := &j.Devices[i]; j.device == nil || j.noPushTo(j.device) != "" && d.LastSeenAt.After(j.device.LastSeenAt) {
+				j.device = d
 			}
 		}
 	}
 	return j.device
 }
 
-// reachable is gate 15. A location moment goes to the device that reported it and to no other.
+// bound tells whether only the moment's own device will do: that was at the place, or shows the app now.
+func (j *judged) bound() bool {
+	m := j.moment
+	return m.Kind.ByFence() || m.DeviceID != uuid.Nil && (m.Kind == Flashed || m.Foreground)
+}
+
+// inApp tells whether the app can show it at once. To a prospect it would be shown so.
+func (j *judged) inApp() bool {
+	return j.moment.Foreground && (j.moment.DeviceID != uuid.Nil || j.moment.Kind == "")
+}
+
+// reachable is gate 15.
 func (j *judged) reachable() (Reason, map[string]string) {
-	if j.deviceOfMoment() == nil {
+	if j.target() == nil {
+		if !j.bound() && len(j.Devices) == 0 {
+			return Unreachable, because("device_missing")
+		}
 		return Unreachable, because("device_unknown")
 	}
-	if j.moment.Foreground {
+	if j.inApp() {
 		return "", nil
 	}
 	if why := j.noPush(); why != "" {
@@ -112,9 +139,11 @@ func (j *judged) reachable() (Reason, map[string]string) {
 	return "", nil
 }
 
-// noPush says why no push can be made to the moment's device; "" if one can.
-func (j *judged) noPush() string {
-	if ok, why := audience.Reachable(j.device); !ok {
+// noPush says why no push can be made to the target; "" if one can.
+func (j *judged) noPush() string { return j.noPushTo(j.device) }
+
+func (j *judged) noPushTo(d *audience.Device) string {
+	if ok, why := audience.Reachable(d); !ok {
 		return strings.ToLower(why.String())
 	}
 	if j.Profile != nil {

@@ -24,6 +24,10 @@ type judged struct {
 	moment   *Moment
 	decision Decision
 	seen     time.Time // when the campaign was last planned for this person; zero: never
+	class    Category  // the campaign's category that holds
+	distance float64   // of the moment; infinite: not known
+	test     bool      // a test person
+	variant  *Variant  // nil: none
 
 	device   *audience.Device
 	deadline time.Time
@@ -37,8 +41,13 @@ type gate func(*judged) (Reason, map[string]string)
 
 // eligibility are the gates before the order of the candidates is known, admission those the foremost must pass.
 var (
-	eligibility = []gate{(*judged).fresh, (*judged).live, (*judged).timely, (*judged).rested, (*judged).underCaps, (*judged).spaced}
-	admission   = []gate{(*judged).available, (*judged).consented, (*judged).awake, (*judged).reachable, (*judged).worded}
+	eligibility = []gate{
+		(*judged).fresh, (*judged).live, (*judged).timely, (*judged).meant, (*judged).assigned,
+		(*judged).rested, (*judged).underCaps, (*judged).spaced, (*judged).wanted,
+	}
+	admission = []gate{
+		(*judged).available, (*judged).consented, (*judged).awake, (*judged).undisturbed, (*judged).reachable, (*judged).worded,
+	}
 )
 
 // refusedBy runs the gates in order; it is false when all let j pass.

@@ -22,7 +22,12 @@ type scene struct {
 
 func open() *scene { return &scene{view(), latte(), entering()} }
 
-func (s *scene) decide() Result { return Decide(s.v, []Candidate{{s.c, s.m}}) }
+func (s *scene) decide() Result {
+	if s.v.Campaigns == nil {
+		s.v.Campaigns = referring().Index([]*Campaign{s.c})
+	}
+	return Decide(s.v, []Candidate{{s.c, s.m}})
+}
 
 // at moves the whole scene to another time of the clock in Seoul.
 func (s *scene) at(clock string) {

@@ -55,6 +55,14 @@ type Visits struct {
 	Count func(storeID uuid.UUID, since time.Time) int
 }
 
+// distance is how far away the moment's place is, metres; negative: there is none, or it is not known.
+func (m *Moment) distance() float64 {
+	if m.Distance == 0 && m.Store == nil && !m.Kind.ByFence() {
+		return -1
+	}
+	return m.Distance
+}
+
 // ArmHeldOut is the arm of those who are told nothing.
 const ArmHeldOut = "held_out"
 
@@ -75,4 +83,5 @@ type Decision struct {
 	Channel      string    // "push" or "in_app", of a won decision
 	Arm          string    // what the person was given by chance: "", a variant's name, or ArmHeldOut
 	Send         uuid.UUID // the sending it is of
+	Test         bool      // of a test person: no result counts it
 }

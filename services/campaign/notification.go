@@ -15,21 +15,21 @@ const maxNotification = 3500
 // notification renders what the person would read.
 func (j *judged) notification() (*pusher.Notification, *TextError) {
 	sc := j.scene()
-	text, _, fault := sc.render()
+	shown, fault := sc.render()
 	if fault != nil {
 		return nil, fault
 	}
 	id := j.NewID()
 	note := &pusher.Notification{
 		ID:          id,
-		Title:       text.Title,
-		Body:        text.Body,
-		ImageURL:    j.campaign.ImageURL,
-		DeepLink:    j.campaign.DeepLink,
-		Category:    string(Ad),
+		Title:       shown.Title,
+		Body:        shown.Body,
+		ImageURL:    shown.ImageURL,
+		DeepLink:    shown.DeepLink,
+		Category:    string(j.campaign.class()),
 		CollapseKey: id.String(),
 	}
-	note.Data = j.data(id)
+	note.Data = j.data(id, shown.DeepLink)
 	if size, err := json.Marshal(note); err != nil || len(size) > maxNotification {
 		return nil, &TextError{Why: "too_large"}
 	}
@@ -37,7 +37,13 @@ func (j *judged) notification() (*pusher.Notification, *TextError) {
 }
 
 func (j *judged) scene() Scene {
-	sc := Scene{Campaign: j.campaign, Brand: j.Brand, Store: j.moment.Store, Coupon: j.coupon, Locale: j.locale(), Now: j.Now}
+	sc := Scene{
+		Campaign: j.campaign, Variant: j.variant, Brand: j.Brand, Store: j.moment.Store, Item: j.moment.Item, Profile: j.Profile, Coupon: j.coupon,
+		Locale: j.locale(), Now: j.Now, Test: j.test,
+	}
+	if e := j.moment.Event; e != nil {
+		sc.Keyword = e.Keyword
+	}
 	if zones := j.personZones(); len(zones) > 0 {
 		sc.Zone = zones[0]
 	} else {
@@ -52,25 +58,25 @@ func (j *judged) locale() string {
 	if j.Profile != nil {
 		locale = j.Profile.Locale
 	}
-	if d := j.deviceOfMoment(); d != nil {
+	if d := j.target(); d != nil {
 		locale = cmp.Or(locale, d.Locale)
 	}
 	return locale
 }
 
 // data is what the app gets beside the text: ids and the law's facts, never a place.
-func (j *judged) data(id uuid.UUID) map[string]string {
+func (j *judged) data(id uuid.UUID, deepLink string) map[string]string {
 	s := &j.Brand.Settings
 	data := map[string]string{
 		"wantgo_notification": id.String(),
 		"wantgo_campaign":     j.campaign.ID.String(),
 		"wantgo_deadline":     instant(j.deadline),
-		"wantgo_category":     string(Ad),
+		"wantgo_category":     string(j.campaign.class()),
 	}
 	optional := map[string]string{
 		"wantgo_sender_name":    tidy(s.SenderName),
 		"wantgo_sender_contact": tidy(s.SenderContact),
-		"wantgo_deep_link":      j.campaign.DeepLink,
+		"wantgo_deep_link":      deepLink,
 	}
 	if s.Jurisdiction == Korea {
 		optional["wantgo_opt_out"] = optOutText(s, j.locale())
@@ -79,6 +85,9 @@ func (j *judged) data(id uuid.UUID) map[string]string {
 	}
 	if j.coupon != nil {
 		optional["wantgo_coupon"] = j.coupon.ID.String()
+	}
+	if i := j.moment.Item; i != nil {
+		optional["wantgo_item"] = i.ExternalID
 	}
 	for k, v := range optional {
 		if v != "" {

@@ -10,9 +10,14 @@ import (
 // person, at the store. What is about the moment of a notification is not asked: how fresh it is, whether it is night,
 // whether a phone can be reached, how the text turns out.
 var (
-	somewhere = []gate{(*judged).live, (*judged).rested, (*judged).underCaps, (*judged).spaced, (*judged).available, (*judged).consented}
-	atStore   = []gate{(*judged).live, (*judged).timely, (*judged).rested, (*judged).underCaps, (*judged).spaced, (*judged).available, (*judged).consented}
+	somewhere = prospect((*judged).live)
+	atStore   = prospect((*judged).live, (*judged).timely)
 )
+
+func prospect(first ...gate) []gate {
+	return append(first, (*judged).spared, (*judged).chosen, (*judged).addressed, (*judged).assigned, (*judged).rested,
+		(*judged).underCaps, (*judged).spaced, (*judged).wanted, (*judged).available, (*judged).consented)
+}
 
 // Prospects tell which offers a person could still win with the app open. They ask the gates that Decide asks, and
 // decide, reserve and record nothing. They are for one goroutine.
@@ -46,10 +51,8 @@ func (p *Prospects) Refusal(c *Campaign, s *store.Store) Reason {
 }
 
 func (p *Prospects) ask(c *Campaign, s *store.Store, gates []gate) Reason {
-	j := judged{
-		View: &p.view, round: &p.round, campaign: c, seen: p.round.lastSeen(c.ID),
-		moment: &Moment{Store: s, Foreground: true, Received: p.view.Now},
-	}
+	var j judged
+	p.round.judge(&j, c, &Moment{Store: s, Foreground: true, Received: p.view.Now})
 	j.refusedBy(gates)
 	return j.decision.Reason
 }

@@ -48,6 +48,7 @@ func TestProspectsAgainstDecide(t *testing.T) {
 	require.NotZero(t, nowhere)
 	for _, reason := range []Reason{
 		"", BrandStopped, CampaignNotLive, OutsideDates, StoreClosed, Cooldown, CapReached, MinimumGap, PersonLimit, StockGone, AdNotConsented,
+		ExcludedSegment, NotInSegment, ProfileNotConsented, NotInAudience, HeldOut, OwnLimit, TopicMuted, StoreMuted,
 	} {
 		require.NotZero(t, seen[reason], "the random scenes never made %q: %v", reason, seen)
 	}
@@ -80,6 +81,16 @@ func randomProspects(rng *rand.Rand) (v *View, campaigns []*Campaign, stores []*
 	if maybe(6) {
 		v.Profile.Consents = consents(audience.AdPushNight)
 	}
+	if !maybe(4) {
+		v.Profile.Consents[audience.MarketingProfile] = audience.Standing{Granted: true}
+	}
+	v.Profile.Attributes, v.PersonID = map[string]any{"points": float64(rng.IntN(100))}, id(rng.Uint64N(100))
+	if maybe(2) {
+		v.Profile.Segments = []uuid.UUID{id(601)}
+	}
+	if maybe(4) {
+		v.Profile.Limits = &audience.Limits{PerDay: rng.IntN(3), MutedStores: []uuid.UUID{id(20)}, MutedTopics: []string{"coffee"}}
+	}
 	for i := range 3 {
 		s := cafe()
 		s.ID, s.Closed = id(uint64(20+i)), maybe(20)
@@ -103,7 +114,10 @@ func randomProspects(rng *rand.Rand) (v *View, campaigns []*Campaign, stores []*
 	}
 	for i := range uint64(3) {
 		c := randomCampaign(rng, 100+i, v.Stock.(*shelf))
-		c.Texts, c.Deadline = latte().Texts, 0
+		c.Texts, c.Deadline, c.Trigger.Filter = latte().Texts, 0, "" // what moments it asks for is none of it
+		if c.Audience != "" && maybe(2) {
+			c.Audience = `person.points < 70.0 && "center" in store.tags`
+		}
 		c.OpenOnly, c.Trigger.Kinds = maybe(3), []Kind{Exited}
 		if c.Offer == nil {
 			c.Offer = &Offer{ID: id(200 + i), Titles: map[string]string{"ko": "x"}, Validity: time.Hour, PerPerson: rng.IntN(2)}
@@ -117,6 +131,7 @@ func randomProspects(rng *rand.Rand) (v *View, campaigns []*Campaign, stores []*
 		v.Issued[c.Offer.ID] = rng.IntN(2)
 		campaigns = append(campaigns, c)
 	}
+	v.Campaigns = referring().Index(campaigns)
 	return v, campaigns, stores
 }
 

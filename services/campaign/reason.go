@@ -22,15 +22,32 @@ const (
 	OutsideDates         Reason = "OUTSIDE_DATES"
 	OutsideHours         Reason = "OUTSIDE_HOURS"
 	StoreClosed          Reason = "STORE_CLOSED"
-	Cooldown             Reason = "COOLDOWN"
-	CapReached           Reason = "CAP_REACHED"
-	MinimumGap           Reason = "MINIMUM_GAP"
-	PersonLimit          Reason = "PERSON_LIMIT" // of the offer's coupons
-	StockGone            Reason = "STOCK_GONE"
-	AdNotConsented       Reason = "AD_NOT_CONSENTED"
-	QuietHours           Reason = "QUIET_HOURS"
-	Unreachable          Reason = "UNREACHABLE"
-	TextRefused          Reason = "TEXT_REFUSED"
+	MomentFiltered       Reason = "MOMENT_FILTERED"
+	NotNthVisit          Reason = "NOT_NTH_VISIT"
+	// VisitHistoryNotConsented: the visits cannot be counted, as the person has not agreed to their being kept.
+	VisitHistoryNotConsented Reason = "VISIT_HISTORY_NOT_CONSENTED"
+	ExcludedSegment          Reason = "EXCLUDED_SEGMENT"
+	NotInSegment             Reason = "NOT_IN_SEGMENT"
+	ProfileNotConsented      Reason = "PROFILE_NOT_CONSENTED"
+	NotInAudience            Reason = "NOT_IN_AUDIENCE"
+	HeldOut                  Reason = "HELD_OUT"
+	Cooldown                 Reason = "COOLDOWN"
+	CapReached               Reason = "CAP_REACHED"
+	MinimumGap               Reason = "MINIMUM_GAP"
+	// OwnLimit, TopicMuted and StoreMuted are what the person asked for.
+	OwnLimit       Reason = "OWN_LIMIT"
+	TopicMuted     Reason = "TOPIC_MUTED"
+	StoreMuted     Reason = "STORE_MUTED"
+	PersonLimit    Reason = "PERSON_LIMIT" // of the offer's coupons
+	StockGone      Reason = "STOCK_GONE"
+	AdNotConsented Reason = "AD_NOT_CONSENTED"
+	QuietHours     Reason = "QUIET_HOURS"
+	OwnQuietHours  Reason = "OWN_QUIET_HOURS" // what the person asked for
+	Unreachable    Reason = "UNREACHABLE"
+	TextRefused    Reason = "TEXT_REFUSED"
+	// ReminderSet is of a campaign that reminds later; ReminderDropped says that it will not after all.
+	ReminderSet     Reason = "REMINDER_SET"
+	ReminderDropped Reason = "REMINDER_DROPPED"
 )
 
 // ranks are the reasons by gate, in the order in which they are asked.
@@ -45,13 +62,17 @@ var ranks = []struct {
 	{6, []Reason{SensitivePlace}},
 	{7, []Reason{NotFresh}},
 	{8, []Reason{BrandStopped, CampaignNotLive, OutsideDates, OutsideHours, StoreClosed}},
-	{11, []Reason{Cooldown, CapReached, MinimumGap}},
+	{9, []Reason{
+		MomentFiltered, NotNthVisit, VisitHistoryNotConsented, ExcludedSegment, NotInSegment, ProfileNotConsented, NotInAudience,
+	}},
+	{10, []Reason{HeldOut}},
+	{11, []Reason{Cooldown, CapReached, MinimumGap, OwnLimit, TopicMuted, StoreMuted}},
 	{12, []Reason{PersonLimit, StockGone}},
 	{13, []Reason{AdNotConsented}},
-	{14, []Reason{QuietHours}},
+	{14, []Reason{QuietHours, OwnQuietHours}},
 	{15, []Reason{Unreachable}},
 	{16, []Reason{TextRefused}},
-	{0, []Reason{Outranked, Won}},
+	{0, []Reason{ReminderSet, ReminderDropped, Outranked, Won}},
 }
 
 // Reasons are all reasons, as their gates stand; those of no gate come last.

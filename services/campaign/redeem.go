@@ -103,18 +103,21 @@ const maxNamed = 64
 
 // namedStores are the stores that a coupon of the campaign names: never the one where it was won.
 func (c *Campaign) namedStores() []uuid.UUID {
-	if c.Offer.AnyStore || len(c.Trigger.Tags) > 0 || len(c.Trigger.Stores) > maxNamed {
+	if c.Offer.AnyStore || len(c.Trigger.Tags) > 0 || c.Trigger.SearchesStores() || len(c.Trigger.Stores) > maxNamed {
 		return nil
 	}
 	return slices.Clone(c.Trigger.Stores)
 }
 
 // ValidIn tells whether coupons of the campaign that name no stores are valid in a store: in every one of the brand's,
-// or in those the trigger names.
+// or in those the trigger names by id or tag. Those that it chooses otherwise Index.ValidIn knows.
 func (c *Campaign) ValidIn(s *store.Store) bool {
 	t := &c.Trigger
-	if c.Offer == nil || c.Offer.AnyStore || len(t.Stores) == 0 && len(t.Tags) == 0 {
+	if c.Offer == nil || c.Offer.AnyStore || !t.choosesStores() {
 		return true
 	}
 	return slices.Contains(t.Stores, s.ID) || slices.ContainsFunc(t.Tags, func(tag string) bool { return slices.Contains(s.Tags, tag) })
 }
+
+// ValidIn is Campaign.ValidIn of a campaign of the index, however it chooses its stores.
+func (x *Index) ValidIn(c *Campaign, s *store.Store) bool { return c.ValidIn(s) || x.Chooses(c, s) }

@@ -219,10 +219,13 @@ func TestPick(t *testing.T) {
 }
 
 func TestPreview(t *testing.T) {
-	text, err := Preview(latte(), cafe(), koreanBrand(), "ko", noon)
+	of := PreviewOf{Campaign: latte(), Store: cafe(), Brand: koreanBrand(), Locale: "ko", Now: noon}
+	shown, err := Preview(of)
 	require.NoError(t, err)
-	require.Equal(t, Text{"(광고) 오늘만 라떼 30% 쿠폰", "카페온 시청점에서 5월 13일 14:00까지. 코드 000000000000 카페온 1588-0000\n무료수신거부: 앱 > 설정 > 알림"}, text)
+	require.Equal(t, Text{"(광고) 오늘만 라떼 30% 쿠폰", "카페온 시청점에서 5월 13일 14:00까지. 코드 000000000000 카페온 1588-0000\n무료수신거부: 앱 > 설정 > 알림"}, shown.Text)
+	require.Equal(t, "cafeon://coupons", shown.DeepLink)
 
-	_, err = Preview(latte(), nil, koreanBrand(), "ko", noon)
+	of.Store = nil
+	_, err = Preview(of)
 	require.Equal(t, &TextError{Why: "variable_missing", Variable: "store"}, err)
 }

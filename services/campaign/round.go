@@ -6,15 +6,19 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wantgo/wantgo/pusher/cap"
+	"github.com/wantgo/wantgo/services/expression"
 )
 
 // round is one call of Decide: what all its candidates share.
 type round struct {
 	view   *View
-	caps   map[capKey]*cap.Refusal
+	caps   []capAnswer // of the brand's caps, by their place
 	seen   map[uuid.UUID]time.Time
 	spaced *spacing
 	needs  uuid.UUID // the offer whose stock is not known
+	// known is what expressions know, of one moment: candidates come moment by moment.
+	known   *expression.Input
+	knownOf *Moment
 }
 
 type spacing struct {
@@ -53,33 +57,34 @@ func (r *round) everSeen() map[uuid.UUID]time.Time {
 	return seen
 }
 
-// capKey is what the answer of one of the brand's caps depends on within a round.
-type capKey struct {
-	index int
-	store uuid.UUID
+// capAnswer is what one of the brand's caps said of a candidate, and would say of the next of the same store.
+type capAnswer struct {
+	asked   bool
+	store   uuid.UUID // of a cap by store; else zero
+	refusal *cap.Refusal
 }
 
-// brandCap asks one of the brand's caps; nil: it passes. Many candidates get the same answer.
+// brandCap asks one of the brand's caps; nil: it passes. Candidates come moment by moment, so many get the same answer.
 func (r *round) brandCap(i int, candidate cap.Entry) *cap.Refusal {
 	one := r.view.Brand.Settings.Caps[i : i+1]
-	key := capKey{index: i}
+	key := uuid.Nil
 	switch one[0].Scope {
 	case cap.Brand:
 	case cap.Store:
-		key.store = candidate.Store
+		key = candidate.Store
 	default:
 		_, refusal := cap.Check(one, r.view.History, candidate, r.view.Now)
 		return refusal
 	}
-	refusal, known := r.caps[key]
-	if !known {
-		_, refusal = cap.Check(one, r.view.History, candidate, r.view.Now)
-		if r.caps == nil {
-			r.caps = map[capKey]*cap.Refusal{}
-		}
-		r.caps[key] = refusal
+	if r.caps == nil {
+		r.caps = make([]capAnswer, len(r.view.Brand.Settings.Caps))
 	}
-	return refusal
+	a := &r.caps[i]
+	if !a.asked || a.store != key {
+		_, refusal := cap.Check(one, r.view.History, candidate, r.view.Now)
+		*a = capAnswer{true, key, refusal}
+	}
+	return a.refusal
 }
 
 // gap asks the brand's minimum gap, which says the same to every candidate.

@@ -1,46 +1,117 @@
 package campaign
 
 import (
+	"slices"
 	"time"
 
-	"github.com/wantgo/wantgo/services/store"
+	"github.com/wantgo/wantgo/services/brand"
 )
 
 // At tells whether the schedule holds at local, a time in the store's zone: "" or OutsideDates or OutsideHours.
 // Hours go by the wall clock: what the clock skips in spring does not occur, what it repeats in autumn occurs
-// twice. A stretch past midnight belongs to the day it begins on, dates included: with the last day a Friday,
-// Friday 22:00 to 02:00 still ends on Saturday at 02:00.
-func (s *Schedule) At(local time.Time) Reason {
-	if len(s.Weekly) == 0 {
-		if s.covers(local) {
-			return ""
-		}
-		return OutsideDates
-	}
-	minute := local.Hour()*60 + local.Minute()
-	yesterday := previousDay(local)
-	reason := OutsideHours
-	if !s.covers(local) {
-		reason = OutsideDates
-	}
-	for _, span := range s.Weekly {
-		begun, ok := holds(span, local, yesterday, minute)
-		if ok && s.covers(begun) {
-			return ""
-		}
-	}
+// twice. A stretch past midnight belongs to the day it begins on, dates, exceptions and holidays included: with the last day
+// a Friday, Friday 22:00 to 02:00 still ends on Saturday at 02:00. Everything that is given must hold: hours of an exception
+// on a holiday that is skipped do not. holidays are the brand's changes to what is known of countries; a day of a year that
+// is not known is no holiday, so that it is not skipped, and with "only" nothing happens on it.
+func (s *Schedule) At(local time.Time, holidays map[string]brand.Holidays) Reason {
+	reason, _ := s.Why(local, holidays)
 	return reason
 }
 
-// holds tells whether a span of the week holds the minute of local's day, and the day it began on.
-func holds(span store.Span, local, yesterday time.Time, minute int) (begun time.Time, ok bool) {
-	if span.From < span.Until {
-		return local, span.Day == local.Weekday() && span.From <= minute && minute < span.Until
+// Why is At with what narrows the reason: "before", "over", "holiday", "no_holiday", "exception" or nothing.
+func (s *Schedule) Why(local time.Time, holidays map[string]brand.Holidays) (Reason, string) {
+	switch {
+	case !s.Start.IsZero() && local.Before(s.Start):
+		return OutsideDates, "before"
+	case !s.End.IsZero() && !local.Before(s.End):
+		return OutsideDates, "over"
 	}
-	if span.Day == local.Weekday() && minute >= span.From {
-		return local, true
+	days := calendarOf(s, local.Location(), holidays)
+	minute := local.Hour()*60 + local.Minute()
+	reason, why := s.on(local, minute, &days)
+	if reason == "" || s.withinDays() {
+		return reason, why
 	}
-	return yesterday, span.Day == yesterday.Weekday() && minute < span.Until
+	if before, _ := s.on(previousDay(local), minute+minutesOfDay, &days); before == "" {
+		return "", ""
+	}
+	return reason, why
+}
+
+// withinDays: no stretch reaches into the next day.
+func (s *Schedule) withinDays() bool { return len(s.Weekly)+len(s.Exceptions) == 0 }
+
+// on tells whether what begins on a day holds at a minute after that day's midnight.
+func (s *Schedule) on(day time.Time, minute int, days *calendar) (Reason, string) {
+	if reason, why := s.rulesOut(day, days); reason != "" {
+		return reason, why
+	}
+	held, why := false, ""
+	excepted := s.stretches(day, func(from, until int) { held = held || from <= minute && minute < until })
+	if held {
+		return "", ""
+	}
+	if excepted {
+		why = "exception"
+	}
+	return OutsideHours, why
+}
+
+// rulesOut tells why nothing can begin on a day, whatever its hours.
+func (s *Schedule) rulesOut(day time.Time, days *calendar) (Reason, string) {
+	if !s.covers(day) {
+		if start, ok := dateNumber(s.StartDate); s.StartDate != "" && (!ok || dayNumber(day) < start) {
+			return OutsideDates, "before"
+		}
+		return OutsideDates, "over"
+	}
+	if s.Holidays == "" {
+		return "", ""
+	}
+	is, known := days.on(day)
+	switch {
+	case s.Holidays == HolidaysSkip && is && known:
+		return OutsideDates, "holiday"
+	case s.Holidays != HolidaysSkip && !(is && known):
+		return OutsideDates, "no_holiday"
+	}
+	return "", ""
+}
+
+// stretches calls visit with each stretch that begins on a day, in minutes after its midnight. The answer is whether the day
+// is an exception.
+func (s *Schedule) stretches(day time.Time, visit func(from, until int)) (excepted bool) {
+	if i := s.exception(day); i >= 0 {
+		for _, h := range s.Exceptions[i].Hours {
+			visit(h.From, h.Until)
+		}
+		return true
+	}
+	if len(s.Weekly) == 0 {
+		visit(0, minutesOfDay)
+		return false
+	}
+	for _, span := range s.Weekly {
+		if span.Day != day.Weekday() {
+			continue
+		}
+		until := span.Until
+		if until <= span.From {
+			until += minutesOfDay
+		}
+		visit(span.From, until)
+	}
+	return false
+}
+
+// exception is the index of a day's exception; -1: it has none.
+func (s *Schedule) exception(day time.Time) int {
+	if len(s.Exceptions) == 0 {
+		return -1
+	}
+	var room [16]byte
+	date := string(day.AppendFormat(room[:0], time.DateOnly))
+	return slices.IndexFunc(s.Exceptions, func(e Exception) bool { return e.Date == date })
 }
 
 // covers tells whether the day is one of the schedule's dates. A date that cannot be read covers nothing.
@@ -91,45 +162,4 @@ func previousDay(local time.Time) time.Time {
 	return time.Date(year, month, day-1, 12, 0, 0, 0, local.Location())
 }
 
-// occursAfter tells whether the schedule holds at any minute after now, by the wall clock of loc. It looks at each
-// day of a little over a week from the first one that counts: the hours repeat weekly, and a second week differs
-// only where clocks change.
-func (s *Schedule) occursAfter(now time.Time, loc *time.Location) bool {
-	first := previousDay(now.In(loc))
-	if start, err := time.ParseInLocation(time.DateOnly, s.StartDate, loc); err == nil && start.After(first) {
-		first = start.Add(12 * time.Hour)
-	}
-	year, month, date := first.Date()
-	for i := range 16 {
-		day := time.Date(year, month, date+i, 12, 0, 0, 0, loc)
-		if s.covers(day) && s.occursOn(day, now) {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *Schedule) occursOn(day, now time.Time) bool {
-	if len(s.Weekly) == 0 {
-		return occurs(day, 0, now) || occurs(day, minutesOfDay-1, now)
-	}
-	for _, span := range s.Weekly {
-		last := span.Until - 1
-		if span.Until <= span.From {
-			last += minutesOfDay
-		}
-		if span.Day == day.Weekday() && (occurs(day, span.From, now) || occurs(day, last, now)) {
-			return true
-		}
-	}
-	return false
-}
-
 const minutesOfDay = 24 * 60
-
-// occurs tells whether the wall clock shows that minute of the day (1440 and more: of the next) after now.
-func occurs(day time.Time, minute int, now time.Time) bool {
-	year, month, date := day.Date()
-	at := time.Date(year, month, date, 0, minute, 0, 0, day.Location())
-	return at.Hour()*60+at.Minute() == minute%minutesOfDay && at.Add(time.Minute).After(now)
-}

@@ -42,13 +42,13 @@ func TestSchedule(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			local, err := time.ParseInLocation(time.DateTime, tc.local, zone(tc.zone))
 			require.NoError(t, err)
-			require.Equal(t, tc.want, tc.s.At(local))
+			require.Equal(t, tc.want, tc.s.At(local, nil))
 		})
 	}
 	first := time.Date(2026, 11, 1, 5, 30, 0, 0, time.UTC).In(zone("America/New_York"))
 	again := first.Add(time.Hour)
 	require.Equal(t, first.Format(time.TimeOnly), again.Format(time.TimeOnly))
-	require.Equal(t, Reason(""), (&Schedule{Weekly: early}).At(again), "the repeated hour counts again")
+	require.Equal(t, Reason(""), (&Schedule{Weekly: early}).At(again, nil), "the repeated hour counts again")
 	// A day that is 25 hours long still has a yesterday, and one that has no midnight has, too.
 	require.Equal(t, 31, previousDay(time.Date(2026, 11, 1, 23, 30, 0, 0, zone("America/New_York"))).Day())
 	require.Equal(t, 3, previousDay(time.Date(2011, 11, 4, 0, 30, 0, 0, zone("America/Sao_Paulo"))).Day())

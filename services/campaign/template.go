@@ -2,25 +2,39 @@ package campaign
 
 import (
 	"fmt"
+	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-// The variables of a text.
+// The variables of a text. Beside them stands {person.<attribute>}, for an attribute that the brand has declared.
 const (
 	varStore      = "store"
+	varStoreID    = "store_id" // the brand's own, for links
 	varOffer      = "offer"
 	varBrand      = "brand"
 	varCouponCode = "coupon_code"
 	varExpires    = "expires"
+	varItem       = "item"
+	varItemID     = "item_id" // the brand's own, for links
+	varPrice      = "price"
+	varKeyword    = "keyword"
+	varPerson     = "person." // and an attribute
 )
 
-var knownVariables = set([]string{varStore, varOffer, varBrand, varCouponCode, varExpires})
+var knownVariables = set([]string{varStore, varStoreID, varOffer, varBrand, varCouponCode, varExpires, varItem, varItemID, varPrice, varKeyword})
 
-// couponVariables mean nothing without an offer.
-var couponVariables = set([]string{varOffer, varCouponCode, varExpires})
+// variableNames is the list for people.
+const variableNames = "{store} {store_id} {offer} {brand} {coupon_code} {expires} {item} {item_id} {price} {keyword} {person.<attribute>}"
+
+// couponVariables mean nothing without an offer, itemVariables without an item.
+var (
+	couponVariables = set([]string{varOffer, varCouponCode, varExpires})
+	itemVariables   = set([]string{varItem, varItemID, varPrice})
+)
 
 // maxValue is how many characters of a variable's value are shown.
 const maxValue = 80
@@ -47,30 +61,106 @@ func (e *TextError) values() map[string]string {
 	return v
 }
 
-// expand replaces each {variable} by its value, once: braces inside a value mean nothing. "{{" is a brace.
+// placeholder is a variable as it stands in a text.
+type placeholder struct {
+	name      string
+	otherwise string // what stands there without a value
+	fallback  bool   // otherwise is given, if only as nothing
+}
+
+// isVariable tells whether a name may stand between braces.
+func isVariable(name string) bool {
+	if _, known := knownVariables[name]; known {
+		return true
+	}
+	attribute, person := strings.CutPrefix(name, varPerson)
+	return person && attributeForm.MatchString(attribute)
+}
+
+var attributeForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+
+// cutPlaceholder takes the next variable off a text. plain is what stands before it; "{{" is a brace. found is false where
+// there is none, and plain the whole text.
+func cutPlaceholder(text string) (plain string, p placeholder, rest string, found bool, fault *TextError) {
+	var b strings.Builder
+	for {
+		before, after, open := strings.Cut(text, "{")
+		b.WriteString(before)
+		if !open {
+			return b.String(), p, "", false, nil
+		}
+		if strings.HasPrefix(after, "{") {
+			b.WriteByte('{')
+			text = after[1:]
+			continue
+		}
+		inside, rest, closed := strings.Cut(after, "}")
+		p.name, p.otherwise, p.fallback = strings.Cut(inside, "|")
+		if !closed || !isVariable(p.name) || strings.ContainsRune(p.otherwise, '{') {
+			return "", p, "", false, &TextError{Why: "variable_unknown", Variable: clip(tidy(p.name), 32)}
+		}
+		return b.String(), p, rest, true, nil
+	}
+}
+
+// fill is what stands in a placeholder's place: its value in one clean line, or what was written for the want of one.
+func (p *placeholder) fill(value func(variable string) string) (string, *TextError) {
+	if v := clip(tidy(value(p.name)), maxValue); v != "" {
+		return v, nil
+	}
+	if p.fallback {
+		return tidy(p.otherwise), nil
+	}
+	return "", &TextError{Why: "variable_missing", Variable: p.name}
+}
+
+// expand replaces each {variable} by its value, once: braces inside a value mean nothing. "{{" is a brace, and
+// {variable|otherwise} says what stands there without a value.
 func expand(text string, value func(variable string) string) (string, *TextError) {
 	var b strings.Builder
 	for {
-		plain, rest, found := strings.Cut(text, "{")
+		plain, p, rest, found, fault := cutPlaceholder(text)
+		if fault != nil {
+			return "", fault
+		}
 		b.WriteString(plain)
 		if !found {
 			return b.String(), nil
 		}
-		if strings.HasPrefix(rest, "{") {
-			b.WriteByte('{')
-			text = rest[1:]
-			continue
-		}
-		name, after, closed := strings.Cut(rest, "}")
-		if _, known := knownVariables[name]; !closed || !known {
-			return "", &TextError{Why: "variable_unknown", Variable: clip(tidy(name), 32)}
-		}
-		v := clip(tidy(value(name)), maxValue)
-		if v == "" {
-			return "", &TextError{Why: "variable_missing", Variable: name}
+		v, fault := p.fill(value)
+		if fault != nil {
+			return "", fault
 		}
 		b.WriteString(v)
-		text = after
+		text = rest
+	}
+}
+
+// fixedAddress is the part of an address that says what opens it and who answers: a scheme and the whole host, or a scheme
+// and the beginning of a path.
+var fixedAddress = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:(//[^/?#\\\s]*[/?#]|/?[^/?#\\\s])`)
+
+// expandLink is expand for an address: values are escaped, and stand only behind what a value must not choose.
+func expandLink(address string, value func(variable string) string) (string, *TextError) {
+	var b strings.Builder
+	for {
+		plain, p, rest, found, fault := cutPlaceholder(address)
+		if fault != nil {
+			return "", fault
+		}
+		b.WriteString(plain)
+		if !found {
+			return b.String(), nil
+		}
+		if !fixedAddress.MatchString(b.String()) {
+			return "", &TextError{Why: "link_open", Variable: p.name}
+		}
+		v, fault := p.fill(value)
+		if fault != nil {
+			return "", fault
+		}
+		b.WriteString(strings.ReplaceAll(url.QueryEscape(v), "+", "%20"))
+		address = rest
 	}
 }
 

@@ -37,11 +37,20 @@ func TestAgainstTwin(t *testing.T) {
 		for _, d := range r.Decisions {
 			got[[2]uuid.UUID{d.CampaignID, d.MomentID}] = d.Reason
 			seen[d.Reason]++
+			require.Equal(t, v.Profile.Test, d.Test)
+			if arm, drawn := want.arms[[2]uuid.UUID{d.CampaignID, d.MomentID}]; drawn {
+				require.Equal(t, arm, d.Arm)
+			}
 		}
 		require.Equal(t, want.reasons, got)
 		if won := slices.Contains(reasons(r), Won); won {
-			limited := r.Winner.Campaign.Offer != nil && r.Winner.Campaign.Offer.Stock > 0
-			require.Equal(t, limited, stock.taken == before+1)
+			limited := ofBool(r.Winner.Campaign.Offer != nil && r.Winner.Campaign.Offer.Stock > 0)
+			for _, j := range r.Joined {
+				limited += ofBool(j.Campaign.Offer.Stock > 0)
+				seen["digest"]++
+			}
+			require.Equal(t, before+limited, stock.taken)
+			require.Equal(t, twinClass(r.Winner.Campaign) == Transactional, r.Entry == nil)
 		} else {
 			require.Nil(t, r.Winner)
 			require.Equal(t, before, stock.taken)
@@ -49,7 +58,8 @@ func TestAgainstTwin(t *testing.T) {
 	}
 	for _, reason := range []Reason{
 		Won, Outranked, NotFresh, CampaignNotLive, OutsideDates, Cooldown, CapReached, MinimumGap, PersonLimit, StockGone,
-		AdNotConsented, QuietHours, Unreachable, TextRefused, "needs stock",
+		AdNotConsented, QuietHours, Unreachable, TextRefused, "needs stock", MomentFiltered, ExcludedSegment, NotInSegment,
+		ProfileNotConsented, NotInAudience, HeldOut, OwnLimit, TopicMuted, OwnQuietHours, "digest",
 	} {
 		require.NotZero(t, seen[reason], "the random scenes never made %s: %v", reason, seen)
 	}
@@ -65,10 +75,38 @@ func randomScene(rng *rand.Rand) (*View, []Candidate) {
 	} else if maybe(3) {
 		v.Profile.Consents = consents(audience.AdPush, audience.AdPushNight)
 	}
+	if !maybe(3) {
+		v.Profile.Consents[audience.MarketingProfile] = audience.Standing{Granted: true}
+	}
+	v.Brand.Settings.Attributes = declared.Attributes
+	if !maybe(3) {
+		v.Profile.Attributes = map[string]any{"points": float64(rng.IntN(100))}
+	}
+	if maybe(2) {
+		v.Profile.Segments = []uuid.UUID{id(601)}
+	}
+	v.Profile.Test, v.PersonID, v.Brand.Settings.Digest = maybe(8), id(rng.Uint64N(1000)), maybe(4)
+	if maybe(3) {
+		v.Profile.Limits = &audience.Limits{PerDay: rng.IntN(3), PerWeek: rng.IntN(4)}
+		if maybe(2) {
+			v.Profile.Limits.MutedTopics = []string{"coffee"}
+		}
+		if maybe(3) {
+			v.Profile.Limits.QuietFrom, v.Profile.Limits.QuietUntil = 13*60, 15*60
+		}
+	}
+	if maybe(6) {
+		v.Brand.Settings.Holdout = 0.2
+	}
 	v.Brand.Settings.MinGap = time.Duration(rng.IntN(4)) * 5 * time.Minute
 	v.Brand.Settings.Caps = []cap.Cap{{Scope: cap.Brand, Limit: 1 + rng.IntN(4), Window: cap.Window{Rolling: time.Hour}}}
 	if maybe(6) {
 		v.Devices[0].AddressState = "gone"
+	}
+	if maybe(3) { // a person whom little stands in the way of
+		v.Now, v.Brand.Settings.Digest, v.Devices[0].AddressState = noon, true, "live"
+		v.Profile.Consents = consents(audience.AdPush, audience.MarketingProfile)
+		v.Profile.Limits, v.Brand.Settings.MinGap, v.Brand.Settings.Holdout = nil, 0, 0
 	}
 	for i := range rng.IntN(4) {
 		v.History.Entries = append(v.History.Entries, cap.Entry{
@@ -82,13 +120,18 @@ func randomScene(rng *rand.Rand) (*View, []Candidate) {
 		campaigns[i] = randomCampaign(rng, uint64(100+i), stock)
 		v.Issued[id(uint64(200+i))] = rng.IntN(2)
 	}
+	v.Campaigns = referring().Index(campaigns)
 	var candidates []Candidate
 	for i := range 1 + rng.IntN(3) {
 		m := entering()
+		m.Store.ID = id(uint64(20 + i))
+		if maybe(3) {
+			m.Kind, m.Fence = Viewed, nil
+		}
 		m.ID, m.Distance, m.Received = id(uint64(70+i)), float64(rng.IntN(3)), v.Now.Add(-time.Duration(rng.IntN(8))*time.Minute)
 		m.Late, m.Foreground = maybe(8), maybe(4)
 		for _, c := range campaigns {
-			if !maybe(3) {
+			if !maybe(3) && c.Trigger.On(m.Kind) {
 				candidates = append(candidates, Candidate{c, m})
 			}
 		}
@@ -112,6 +155,26 @@ func randomCampaign(rng *rand.Rand, n uint64, stock *shelf) *Campaign {
 	if maybe(4) {
 		c.Deadline = 5 * time.Minute
 	}
+	c.Trigger.Kinds = [][]Kind{{Entered}, {Entered, Viewed}, {Viewed}}[rng.IntN(3)]
+	c.Category = []Category{"", Ad, Informational, Transactional}[rng.IntN(4)]
+	if maybe(6) {
+		c.Trigger.Filter = `moment.distance_meters < 2.0`
+	}
+	if maybe(6) {
+		c.Segments = []uuid.UUID{id(600)}
+	}
+	if maybe(8) {
+		c.Excluded = []uuid.UUID{id(600)}
+	}
+	if maybe(4) {
+		c.Audience = `person.points < 70.0`
+	}
+	if maybe(6) {
+		c.Holdout = 0.5
+	}
+	if maybe(3) {
+		c.Tags = []string{"coffee"}
+	}
 	if maybe(8) {
 		c.Texts["ko"] = Text{"{nope}", "x"}
 	}
@@ -129,20 +192,25 @@ func randomCampaign(rng *rand.Rand, n uint64, stock *shelf) *Campaign {
 
 type twinResult struct {
 	reasons map[[2]uuid.UUID]Reason
+	arms    map[[2]uuid.UUID]string
 	needs   bool
 }
 
 // twin decides by looking for the foremost of those left, again and again.
 func twin(v *View, candidates []Candidate) twinResult {
-	r := twinResult{reasons: map[[2]uuid.UUID]Reason{}}
+	r := twinResult{reasons: map[[2]uuid.UUID]Reason{}, arms: map[[2]uuid.UUID]string{}}
 	var left []Candidate
 	for _, c := range candidates {
 		key := [2]uuid.UUID{c.Campaign.ID, c.Moment.ID}
-		if r.reasons[key] = twinRuledOut(v, c); r.reasons[key] == "" {
+		if r.reasons[key] = twinRuledOut(v, c); r.reasons[key] == HeldOut {
+			r.arms[key] = ArmHeldOut
+		}
+		if r.reasons[key] == "" {
 			left = append(left, c)
 		}
 	}
 	var winner *Candidate
+	joined := []Candidate{}
 	for len(left) > 0 {
 		best := 0
 		for i := range left {
@@ -153,7 +221,7 @@ func twin(v *View, candidates []Candidate) twinResult {
 		c := left[best]
 		left = slices.Delete(slices.Clone(left), best, best+1)
 		key := [2]uuid.UUID{c.Campaign.ID, c.Moment.ID}
-		if winner != nil {
+		if winner != nil && !twinJoins(v, c, *winner, joined) {
 			r.reasons[key] = Outranked
 			continue
 		}
@@ -163,10 +231,31 @@ func twin(v *View, candidates []Candidate) twinResult {
 			return r
 		}
 		if r.reasons[key] = reason; reason == Won {
-			winner = &c
+			if joined = append(joined, c); winner == nil {
+				winner = &c
+			}
 		}
 	}
 	return r
+}
+
+// twinJoins tells whether a campaign may still stand in one notification with others.
+func twinJoins(v *View, c, first Candidate, joined []Candidate) bool {
+	able := func(c Candidate) bool { return c.Campaign.Offer != nil && c.Moment.Store != nil }
+	if !v.Brand.Settings.Digest || len(joined) >= 5 || !able(c) || !able(first) || c.Moment.Foreground != first.Moment.Foreground {
+		return false
+	}
+	return !slices.ContainsFunc(joined, func(o Candidate) bool {
+		return o.Moment.Store.ID == c.Moment.Store.ID || o.Campaign.Offer.ID == c.Campaign.Offer.ID
+	})
+}
+
+func twinClass(c *Campaign) Category {
+	switch {
+	case c.Category == "" || c.Offer != nil || c.Trigger.On(Entered):
+		return Ad
+	}
+	return c.Category
 }
 
 func twinSeen(v *View, c *Campaign) (last time.Time) {
@@ -195,6 +284,8 @@ func twinBefore(v *View, a, b Candidate) bool {
 }
 
 func twinRuledOut(v *View, c Candidate) Reason {
+	profile := v.Profile
+	judged := twinClass(c.Campaign) != Ad || profile.Consents[audience.MarketingProfile].Granted
 	limit := c.Campaign.Deadline
 	if limit == 0 {
 		limit = 10 * time.Minute
@@ -208,13 +299,62 @@ func twinRuledOut(v *View, c Candidate) Reason {
 	if c.Campaign.Schedule.EndDate != "" {
 		return OutsideDates
 	}
+	if c.Campaign.Trigger.Filter != "" && c.Moment.Distance >= 2 {
+		return MomentFiltered
+	}
+	if c.Moment.Kind == Viewed && !judged {
+		return ProfileNotConsented
+	}
+	if len(c.Campaign.Excluded) > 0 && len(profile.Segments) > 0 {
+		return ExcludedSegment
+	}
+	if len(c.Campaign.Segments) > 0 {
+		if !judged {
+			return ProfileNotConsented
+		}
+		if len(profile.Segments) == 0 {
+			return NotInSegment
+		}
+	}
+	if c.Campaign.Audience != "" {
+		if !judged {
+			return ProfileNotConsented
+		}
+		if points, known := profile.Attributes["points"].(float64); !known || points >= 70 {
+			return NotInAudience
+		}
+	}
+	transactional := twinClass(c.Campaign) == Transactional
+	if !profile.Test {
+		if !transactional && draw(drawBrand, v.Brand.ID, v.PersonID) < v.Brand.Settings.Holdout ||
+			draw(drawCampaign, c.Campaign.ID, v.PersonID) < c.Campaign.Holdout {
+			return HeldOut
+		}
+	}
+	if reason := twinCapped(v, c); reason != "" && !transactional && !profile.Test {
+		return reason
+	}
+	if l := profile.Limits; l != nil && len(l.MutedTopics) > 0 && len(c.Campaign.Tags) > 0 {
+		return TopicMuted
+	}
+	return ""
+}
+
+func twinCapped(v *View, c Candidate) Reason {
 	if last := twinSeen(v, c.Campaign); c.Campaign.Cooldown > 0 && !last.IsZero() && v.Now.Sub(last) < c.Campaign.Cooldown {
 		return Cooldown
 	}
-	inHour, tooClose := 0, false
+	inHour, today, tooClose := 0, 0, false
+	yesterday := noon.Add(-12 * time.Hour) // the midnight of Seoul
+	if v.Now.Sub(yesterday) >= 24*time.Hour {
+		yesterday = yesterday.Add(24 * time.Hour)
+	}
 	for _, e := range v.History.Entries {
 		if e.Released {
 			continue
+		}
+		if !e.At.Before(yesterday) {
+			today++
 		}
 		if v.Now.Sub(e.At) < time.Hour {
 			inHour++
@@ -227,7 +367,23 @@ func twinRuledOut(v *View, c Candidate) Reason {
 	if tooClose {
 		return MinimumGap
 	}
+	if l := v.Profile.Limits; l != nil && l.PerDay > 0 && today >= l.PerDay {
+		return OwnLimit
+	}
+	if l := v.Profile.Limits; l != nil && l.PerWeek > 0 && twinThisWeek(v) >= l.PerWeek {
+		return OwnLimit
+	}
 	return ""
+}
+
+// twinThisWeek counts from the midnight of Seoul that began Monday, 11 May 2026.
+func twinThisWeek(v *View) (n int) {
+	for _, e := range v.History.Entries {
+		if !e.Released && !e.At.Before(time.Date(2026, 5, 10, 15, 0, 0, 0, time.UTC)) {
+			n++
+		}
+	}
+	return n
 }
 
 func twinRefused(v *View, c Candidate) Reason {
@@ -243,12 +399,16 @@ func twinRefused(v *View, c Candidate) Reason {
 			return StockGone
 		}
 	}
-	if !v.Profile.Consents[audience.AdPush].Granted {
+	ad := twinClass(c.Campaign) == Ad
+	if ad && !v.Profile.Consents[audience.AdPush].Granted {
 		return AdNotConsented
 	}
 	hour := v.Now.Add(9 * time.Hour).UTC().Hour()
-	if (hour >= 21 || hour < 8) && !v.Profile.Consents[audience.AdPushNight].Granted {
+	if ad && (hour >= 21 || hour < 8) && !v.Profile.Consents[audience.AdPushNight].Granted {
 		return QuietHours
+	}
+	if l := v.Profile.Limits; l != nil && l.QuietFrom > 0 && !v.Profile.Test && hour >= 13 && hour < 15 {
+		return OwnQuietHours
 	}
 	if !c.Moment.Foreground && v.Devices[0].AddressState != "live" {
 		return Unreachable

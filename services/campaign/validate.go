@@ -2,7 +2,6 @@ package campaign
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/wantgo/wantgo/pusher/cap"
 	"github.com/wantgo/wantgo/services/brand"
+	"github.com/wantgo/wantgo/services/expression"
+	"github.com/wantgo/wantgo/services/item"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -36,6 +37,7 @@ const (
 	FaultBrandMissing  = "BRAND_SETTING"  // the brand lacks a setting that the campaign needs
 	FaultContradiction = "CONTRADICTION"  // two fields do not go together
 	FaultUnsafeAddress = "UNSAFE_ADDRESS" // a link that must not be opened
+	FaultExpression    = "EXPRESSION"     // not the CEL that this field takes; the text begins with line and column
 )
 
 // Known is what a campaign is judged against.
@@ -43,6 +45,14 @@ type Known struct {
 	Brand *brand.Brand
 	// Store finds a store of the brand; nil: there is none of that id.
 	Store func(uuid.UUID) *store.Store
+	// Fence finds a fence likewise. Nil: there are none.
+	Fence func(uuid.UUID) *store.Fence
+	// Item finds an item by the brand's own id; nil: items are not asked for.
+	Item func(externalID string) *item.Item
+	// Segment tells whether the brand has a segment; nil: segments are not asked for.
+	Segment func(uuid.UUID) bool
+	// Schema is what expressions may be about; nil: it is made of the brand's settings.
+	Schema *expression.Schema
 	// FenceDwell: some fence of the brand has a dwell time of its own.
 	FenceDwell bool
 	// Now is engine time; schedules and offers must not be over by then.
@@ -64,6 +74,18 @@ const (
 	maxBodyText    = 300
 	maxOfferTitle  = 80
 	maxLink        = 512
+	maxReason      = 500
+	maxVariants    = 10
+	maxWeight      = 1000
+	maxSegments    = 50
+	maxHoldout     = brand.MaxHoldout
+	maxRadius      = 50_000
+	minRadius      = 10
+	maxLinger      = 24 * time.Hour
+	minRemind      = time.Minute
+	maxRemind      = 30 * 24 * time.Hour
+	maxNth         = 1000
+	maxDays        = 365
 	maxStock       = 1_000_000_000
 	maxPerPerson   = 10_000
 	maxDwell       = 24 * time.Hour
@@ -96,12 +118,16 @@ func Validate(c *Campaign, known Known) []Violation {
 	}
 	r.identity()
 	r.trigger()
+	r.expressions()
 	r.schedule()
 	r.limits()
 	r.category()
 	r.offer()
 	r.texts()
-	r.links()
+	r.links("", r.c.DeepLink, r.c.ImageURL)
+	r.tags("tags", r.c.Tags)
+	r.variants()
+	r.people()
 	r.sender()
 	return r.faults
 }
@@ -116,9 +142,9 @@ func (r *review) identity() {
 	}
 	r.line("name", r.c.Name, maxName)
 	switch r.c.State {
-	case Draft, Live, Paused, Ended:
+	case Draft, InReview, Ready, Live, Paused, Ended, Archived:
 	default:
-		r.fault("state", FaultUnknown, "state %q: want draft, live, paused or ended", clip(string(r.c.State), 32))
+		r.fault("state", FaultUnknown, "state %q: want draft, in_review, scheduled, live, paused, ended or archived", clip(string(r.c.State), 32))
 	}
 }
 
@@ -129,54 +155,6 @@ func (r *review) line(field, s string, limit int) {
 		r.fault(field, FaultMalformed, "not one line of valid UTF-8")
 	case utf8.RuneCountInString(s) > limit:
 		r.fault(field, FaultTooLong, "%d characters, at most %d", utf8.RuneCountInString(s), limit)
-	}
-}
-
-func (r *review) trigger() {
-	t := &r.c.Trigger
-	r.kinds()
-	r.dwell()
-	if len(t.Stores) > maxStores {
-		r.fault("trigger.stores", FaultTooLong, "%d stores, at most %d", len(t.Stores), maxStores)
-	} else {
-		for i, id := range t.Stores {
-			if r.store(id) == nil {
-				r.fault(fmt.Sprintf("trigger.stores[%d]", i), FaultUnknown, "the brand has no store %s", id)
-			}
-		}
-	}
-	r.tags("trigger.tags", t.Tags)
-	for i, p := range t.Purposes {
-		if p != store.Visit && p != store.Near && p != store.Other {
-			r.fault(fmt.Sprintf("trigger.purposes[%d]", i), FaultUnknown, "purpose %q: want visit, near or other", clip(string(p), 32))
-		}
-	}
-}
-
-func (r *review) kinds() {
-	kinds := r.c.Trigger.Kinds
-	if len(kinds) == 0 {
-		r.fault("trigger.kinds", FaultRequired, "want entered, dwelled, exited or approached, or some of them")
-	}
-	for i, kind := range kinds {
-		field := fmt.Sprintf("trigger.kinds[%d]", i)
-		if _, err := ParseKind(string(kind)); err != nil {
-			r.fault(field, FaultUnknown, "want entered, dwelled, exited or approached")
-		} else if slices.Contains(kinds[:i], kind) {
-			r.fault(field, FaultContradiction, "%s stands there already", kind)
-		}
-	}
-}
-
-func (r *review) dwell() {
-	t := &r.c.Trigger
-	switch {
-	case t.Dwell < 0 || t.Dwell > maxDwell || t.Dwell%time.Second != 0:
-		r.fault("trigger.dwell", FaultOutOfRange, "%s is not whole seconds within 0..%s", t.Dwell, maxDwell)
-	case t.Dwell > 0 && !t.On(Dwelled):
-		r.fault("trigger.dwell", FaultContradiction, "only a dwelled trigger has a dwell time")
-	case t.Dwell == 0 && t.On(Dwelled) && r.known.Brand.Settings.Presence.Dwell == 0 && !r.known.FenceDwell:
-		r.fault("trigger.dwell", FaultNeverOccurs, "neither the campaign nor the brand's fences say how long a stay must last")
 	}
 }
 
@@ -226,48 +204,28 @@ func (r *review) limits() {
 	}
 }
 
-// category: whatever a fence triggers is an advertisement, and so is whatever carries an offer.
+// category: whatever carries an offer, a fence triggers or a flash sends is an advertisement; what is not says why.
 func (r *review) category() {
-	switch r.c.Category {
+	c, t := r.c, &r.c.Trigger
+	r.line("informational_reason", c.InformationalReason, maxReason)
+	switch c.Category {
 	case "", Ad:
-	case Informational:
-		if r.c.Offer != nil {
-			r.fault("category", FaultAlwaysAd, "a campaign with an offer is an advertisement")
-		} else {
-			r.fault("category", FaultAlwaysAd, "a campaign that a geofence triggers is an advertisement")
-		}
+		return
+	case Informational, Transactional:
 	default:
-		r.fault("category", FaultUnknown, "category %q: want ad or informational", clip(string(r.c.Category), 32))
+		r.fault("category", FaultUnknown, "category %q: want ad, informational or transactional", clip(string(c.Category), 32))
+		return
 	}
-}
-
-func (r *review) links() {
-	if r.c.DeepLink != "" {
-		u := r.link("deep_link", r.c.DeepLink)
-		if u != nil && (u.Scheme == "javascript" || u.Scheme == "data" || u.Scheme == "file" || u.Scheme == "vbscript") {
-			r.fault("deep_link", FaultUnsafeAddress, "scheme %q must not be opened", u.Scheme)
-		}
+	switch {
+	case c.Offer != nil:
+		r.fault("category", FaultAlwaysAd, "a campaign with an offer is an advertisement")
+	case slices.ContainsFunc(t.Kinds, func(k Kind) bool { return k.ByFence() || k == Flashed }):
+		r.fault("category", FaultAlwaysAd, "a campaign that a geofence or a flash triggers is an advertisement")
+	case c.Category == Transactional && slices.ContainsFunc(t.Kinds, Kind.ByClock):
+		r.fault("category", FaultAlwaysAd, "what is about something the person has follows from what the person did, and is no sending")
+	case strings.TrimSpace(c.InformationalReason) == "":
+		r.fault("informational_reason", FaultRequired, "say why this is no advertisement")
 	}
-	if r.c.ImageURL != "" {
-		u := r.link("image_url", r.c.ImageURL)
-		if u != nil && (u.Scheme != "https" || u.Host == "") {
-			r.fault("image_url", FaultMalformed, "an image needs an https address")
-		}
-	}
-	r.tags("tags", r.c.Tags)
-}
-
-func (r *review) link(field, address string) *url.URL {
-	if len(address) > maxLink {
-		r.fault(field, FaultTooLong, "%d bytes, at most %d", len(address), maxLink)
-		return nil
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme == "" || tidy(address) != address || strings.ContainsRune(address, ' ') {
-		r.fault(field, FaultMalformed, "not an address with a scheme")
-		return nil
-	}
-	return u
 }
 
 func (r *review) sender() {

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/wantgo/wantgo/services/brand"
 )
 
 // localeForm is the shape of a BCP 47 tag of language, script, region and variants.
@@ -49,7 +52,7 @@ func (r *review) validity(o *Offer) {
 	if o.Validity == 0 && o.ValidUntil.IsZero() {
 		r.fault("offer.validity", FaultRequired, "a coupon must end: set validity, valid_until or both")
 	}
-	if o.ValidUntil.IsZero() || r.c.State == Ended {
+	if o.ValidUntil.IsZero() || r.over() {
 		return
 	}
 	if !o.ValidUntil.After(r.known.Now) {
@@ -68,12 +71,16 @@ func (r *review) texts() {
 	if len(r.c.Texts) == 0 {
 		r.fault("texts", FaultRequired, "a campaign needs a text in at least one locale")
 	}
-	if len(r.c.Texts) > maxTexts {
-		r.fault("texts", FaultTooLong, "%d locales, at most %d", len(r.c.Texts), maxTexts)
+	r.textsOf("texts", r.c.Texts)
+}
+
+func (r *review) textsOf(place string, texts map[string]Text) {
+	if len(texts) > maxTexts {
+		r.fault(place, FaultTooLong, "%d locales, at most %d", len(texts), maxTexts)
 		return
 	}
-	for _, locale := range slices.Sorted(maps.Keys(r.c.Texts)) {
-		text, field := r.c.Texts[locale], "texts."+clip(tidy(locale), 35)
+	for _, locale := range slices.Sorted(maps.Keys(texts)) {
+		text, field := texts[locale], place+"."+clip(tidy(locale), 35)
 		r.locale(field, locale)
 		if tidy(text.Body) == "" {
 			r.fault(field+".body", FaultRequired, "the body is empty")
@@ -103,19 +110,55 @@ func (r *review) text(field, text string, limit int, multiline bool) {
 	case hasUnseen(text), !multiline && strings.ContainsAny(text, "\r\n"):
 		r.fault(field, FaultMalformed, "has characters that cannot be shown here")
 	}
-	_, fault := expand(text, func(variable string) string {
-		if _, needsOffer := couponVariables[variable]; needsOffer && r.c.Offer == nil {
-			return ""
+	r.variables(field, text)
+}
+
+// variables refuses those that are unknown, and those that could have no value here and have nothing to stand in for it.
+func (r *review) variables(field, text string) bool {
+	before := len(r.faults)
+	for {
+		_, p, rest, found, fault := cutPlaceholder(text)
+		if fault != nil {
+			r.fault(field, FaultVariable, "{%s} is none of %s; a brace is written {{", fault.Variable, variableNames)
+			return false
 		}
-		return variable
-	})
-	switch {
-	case fault == nil:
-	case fault.Why == "variable_missing":
-		r.fault(field, FaultVariable, "{%s} needs an offer", fault.Variable)
-	default:
-		r.fault(field, FaultVariable, "{%s} is none of {store} {offer} {brand} {coupon_code} {expires}; a brace is written {{", fault.Variable)
+		if !found {
+			return len(r.faults) == before
+		}
+		if needs := r.lacks(&p); needs != "" {
+			r.fault(field, FaultVariable, "{%s} needs %s", p.name, needs)
+		}
+		text = rest
 	}
+}
+
+// lacks says what a variable would need to have a value; "": it may have one, or something to stand in.
+func (r *review) lacks(p *placeholder) string {
+	t := &r.c.Trigger
+	attribute, person := strings.CutPrefix(p.name, varPerson)
+	declared := func(a brand.Attribute) bool { return a.Name == attribute }
+	switch {
+	case person && !slices.ContainsFunc(r.known.Brand.Settings.Attributes, declared):
+		return "an attribute of that name, which the brand has not declared"
+	case p.fallback:
+		return ""
+	case person:
+		return fmt.Sprintf("something to stand in, {%s|…}: not everybody has told it or lets it be used", p.name)
+	case among(couponVariables, p.name) && r.c.Offer == nil:
+		return "an offer"
+	case among(itemVariables, p.name) && !t.any(aboutItems...):
+		return "a moment about an item, or something to stand in"
+	case p.name == varKeyword && !t.On(Searched):
+		return "the kind searched, or something to stand in"
+	case (p.name == varStore || p.name == varStoreID) && t.any(Scheduled, Dated, Absent):
+		return "a moment at a store, or something to stand in"
+	}
+	return ""
+}
+
+func among(names map[string]struct{}, name string) bool {
+	_, ok := names[name]
+	return ok
 }
 
 // label refuses what the label check would refuse at every moment. Text that begins with the label itself is fine.

@@ -3,6 +3,7 @@ package campaign
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -22,7 +23,7 @@ func Decide(v *View, candidates []Candidate) Result {
 	}
 	r := &round{view: v}
 	ruledOut, ranked := r.rank(candidates)
-	winner := r.admit(ranked)
+	won := r.admit(ranked)
 	if r.needs != uuid.Nil {
 		return Result{NeedsStock: r.needs}
 	}
@@ -30,11 +31,24 @@ func Decide(v *View, candidates []Candidate) Result {
 	for _, j := range slices.Concat(ruledOut, ranked) {
 		decisions = append(decisions, j.decision)
 	}
+	if v.Profile != nil && v.Profile.Test {
+		mark(decisions)
+	}
 	result := Result{Decisions: decisions}
-	if winner != nil {
-		winner.fill(&result)
+	if len(won) > 0 {
+		won[0].fill(&result)
+		result.join(won[1:])
 	}
 	return result
+}
+
+// mark says of a test person's decisions that they are, where only the values are kept, too.
+func mark(decisions []Decision) {
+	for i := range decisions {
+		values := map[string]string{"test": "true"}
+		maps.Copy(values, decisions[i].Values)
+		decisions[i].Values = values
+	}
 }
 
 // rank splits the candidates into those ruled out and those that stand in order.
@@ -42,7 +56,7 @@ func (r *round) rank(candidates []Candidate) (ruledOut, standing []*judged) {
 	all := make([]judged, len(candidates))
 	for i := range candidates {
 		j := &all[i]
-		*j = r.begin(&candidates[i])
+		r.begin(j, &candidates[i])
 		if j.refusedBy(eligibility) {
 			ruledOut = append(ruledOut, j)
 		} else {
@@ -53,30 +67,54 @@ func (r *round) rank(candidates []Candidate) (ruledOut, standing []*judged) {
 	return ruledOut, standing
 }
 
-// admit finds the winner and gives all their reasons; nil: nobody won, or r.needs is set.
-func (r *round) admit(standing []*judged) *judged {
+// admit finds the winner, and who stands in one notification with it, and gives all their reasons; nil: nobody won, or
+// r.needs is set.
+func (r *round) admit(standing []*judged) []*judged {
 	for i, j := range standing {
-		if j.refusedBy(admission) || !j.reserve() {
+		if j.refusedBy(admission) {
 			if r.needs != uuid.Nil {
 				return nil
 			}
 			continue
 		}
-		j.win()
+		won := r.award(j, standing[i+1:])
+		if r.needs != uuid.Nil {
+			return nil
+		}
+		if len(won) == 0 {
+			continue
+		}
 		outranked := map[string]string{"by": j.campaign.ID.String()}
 		for _, after := range standing[i+1:] {
-			after.decision.Reason, after.decision.Values = Outranked, outranked
+			if after.decision.Reason == "" {
+				after.decision.Reason, after.decision.Values = Outranked, outranked
+			}
 		}
-		return j
+		return won
 	}
 	return nil
 }
 
-func (r *round) begin(c *Candidate) judged {
+// award reserves for the first that passed all gates, and for those that join it; none: its coupon is gone, or r.needs is
+// set. Nothing is reserved before all that is to be known is known.
+func (r *round) award(first *judged, after []*judged) []*judged {
+	joined := r.join(first, after)
+	if r.needs != uuid.Nil || !first.reserve() {
+		return nil
+	}
+	if won := r.digest(joined); won != nil {
+		return won
+	}
+	first.win()
+	return joined[:1]
+}
+
+func (r *round) begin(j *judged, c *Candidate) {
 	m := c.Moment
-	j := judged{View: r.view, round: r, campaign: c.Campaign, moment: m, seen: r.lastSeen(c.Campaign.ID)}
+	r.judge(j, c.Campaign, m)
 	j.decision = Decision{
 		ID: r.view.NewID(), MomentID: m.ID, CampaignID: c.Campaign.ID, DeviceID: m.DeviceID, Kind: m.Kind, At: r.view.Now,
+		Send: m.Send, Test: j.test,
 	}
 	if m.Store != nil {
 		j.decision.StoreID = m.Store.ID
@@ -84,7 +122,13 @@ func (r *round) begin(c *Candidate) judged {
 	if m.Fence != nil {
 		j.decision.FenceID = m.Fence.ID
 	}
-	return j
+}
+
+// judge makes j a campaign and a moment before any gate. j is empty.
+func (r *round) judge(j *judged, c *Campaign, m *Moment) {
+	j.View, j.round, j.campaign, j.moment, j.seen, j.class = r.view, r, c, m, r.lastSeen(c.ID), c.class()
+	j.distance = finite(m.distance())
+	j.test = r.view.Profile != nil && r.view.Profile.Test
 }
 
 // precedence is the order of those left standing. Ids come last so that the same input always gives the same
@@ -92,7 +136,7 @@ func (r *round) begin(c *Candidate) judged {
 func precedence(a, b *judged) int {
 	return cmp.Or(
 		cmp.Compare(b.campaign.Priority, a.campaign.Priority),
-		cmp.Compare(finite(a.moment.Distance), finite(b.moment.Distance)),
+		cmp.Compare(a.distance, b.distance),
 		a.seen.Compare(b.seen),
 		bytes.Compare(a.campaign.ID[:], b.campaign.ID[:]),
 		bytes.Compare(a.moment.ID[:], b.moment.ID[:]),

@@ -24,7 +24,7 @@ func (j *judged) reserve() bool {
 // win makes the decision say so.
 func (j *judged) win() {
 	d := &j.decision
-	d.Reason, d.Channel, d.Notification = Won, j.channel, j.note.ID
+	d.Reason, d.Channel, d.Notification, d.DeviceID = Won, j.channel, j.note.ID, j.device.ID
 	if j.coupon != nil {
 		d.Coupon = j.coupon.ID
 	}
@@ -35,9 +35,11 @@ func (j *judged) fill(result *Result) {
 	result.Winner = &Candidate{Campaign: j.campaign, Moment: j.moment}
 	result.Coupon = j.coupon
 	result.Notification = j.note
-	entry := j.entry()
-	entry.NotificationID = j.note.ID
-	result.Entry = &entry
+	if j.class != Transactional {
+		entry := j.entry()
+		entry.NotificationID = j.note.ID
+		result.Entry = &entry
+	}
 	if d, ok := j.delivery(); ok {
 		result.Deliveries = []pusher.Delivery{d}
 	}

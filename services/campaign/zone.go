@@ -47,6 +47,15 @@ const (
 	quietUntil = 8 * time.Hour
 )
 
+// nightOf is the brand's night; bare: that of the law alone.
+func nightOf(s *brand.Settings, bare bool) (cap.Quiet, error) {
+	if bare {
+		law := brand.Settings{Jurisdiction: s.Jurisdiction}
+		return Night(&law)
+	}
+	return Night(s)
+}
+
 type nightKey struct {
 	korean      bool
 	close, open time.Duration
