@@ -12,8 +12,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
+	"github.com/wantgo/wantgo/services/item"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -44,6 +46,11 @@ type brandTables struct {
 	shared      shared
 	campaigns   map[uuid.UUID]*campaign.Campaign
 	campaignIDs map[string]uuid.UUID
+	segments    map[uuid.UUID]*audience.Segment
+	segmentIDs  map[string]uuid.UUID
+	retired     map[uuid.UUID]bool // lists that no segment has any more
+	items       map[uuid.UUID]*item.Item
+	itemIndex   *item.Index // of the items above
 	webhooks    map[uuid.UUID]brand.Webhook
 	search      *searchIndex // of the stores above; a step ahead of the view while that cannot be compiled
 	view        atomic.Pointer[view]
@@ -61,6 +68,10 @@ func newBrandTables() *brandTables {
 		shared:      newShared(),
 		campaigns:   map[uuid.UUID]*campaign.Campaign{},
 		campaignIDs: map[string]uuid.UUID{},
+		segments:    map[uuid.UUID]*audience.Segment{},
+		segmentIDs:  map[string]uuid.UUID{},
+		retired:     map[uuid.UUID]bool{},
+		items:       map[uuid.UUID]*item.Item{},
 		webhooks:    map[uuid.UUID]brand.Webhook{},
 	}
 }
@@ -131,7 +142,7 @@ func (c *catalogue) refreshBrand(ctx context.Context, id uuid.UUID, version int6
 // take brings in what this node has just written as a version, without reading it back. Only a write of nothing but
 // fences, onto the version before, is taken so; false: refresh.
 func (c *catalogue) take(w *CatalogueWrite, version int64) ([]fenceChange, bool) {
-	if w.Brand != nil || len(w.Keys)+len(w.Credentials)+len(w.Stores)+len(w.Campaigns)+len(w.Webhooks) > 0 {
+	if w.Brand != nil || len(w.Keys)+len(w.Credentials)+len(w.Stores)+len(w.Campaigns)+len(w.Segments)+len(w.Items)+len(w.Webhooks) > 0 {
 		return nil, false
 	}
 	c.mu.Lock()
@@ -197,6 +208,10 @@ func (t *brandTables) apply(id uuid.UUID, change CatalogueChange) ([]fenceChange
 	for i := range change.Webhooks {
 		putOrDrop(t.webhooks, change.Webhooks[i].ID, change.Webhooks[i], !change.Webhooks[i].DeletedAt.IsZero())
 	}
+	for i := range change.Segments {
+		t.putSegment(&change.Segments[i])
+	}
+	t.putItems(change.Items)
 	for i := range change.Stores {
 		t.putStore(&change.Stores[i])
 	}
@@ -217,8 +232,11 @@ func (t *brandTables) apply(id uuid.UUID, change CatalogueChange) ([]fenceChange
 		t.putCampaign(c)
 	}
 	t.search = t.search.with(change.Stores)
-	if first || len(change.Campaigns) > 0 {
-		t.search = t.search.withCampaigns(t.campaignList())
+	if first || t.refersAnew(&change) {
+		t.search = t.search.withCampaigns(t.campaignList(), (&storeFinder{tables: t}).chosen)
+	}
+	if change.Brand != nil {
+		t.search = t.search.withHolidays(t.brand.Settings.Holidays)
 	}
 	var touched []uuid.UUID
 	if !whole {
@@ -226,11 +244,12 @@ func (t *brandTables) apply(id uuid.UUID, change CatalogueChange) ([]fenceChange
 	}
 	before := t.version
 	t.version = change.Version
-	v, err := t.compile(whole, touched, len(change.Campaigns) > 0)
+	v, err := t.compile(whole, touched, t.refersAnew(&change))
 	if err != nil {
 		t.version = before // decisions go on with the old view, and every round tries again
 		return nil, err
 	}
+	ended = append(ended, ownEnded(id, t.view.Load(), v)...)
 	t.view.Store(v)
 	return ended, nil
 }

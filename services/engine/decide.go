@@ -39,8 +39,16 @@ func (r *reporting) decide() error {
 func (t *turn) decide(moments []campaign.Moment, now time.Time) (*campaign.Result, error) {
 	var candidates []campaign.Candidate
 	for i := range moments {
+		if moments[i].Visits == nil {
+			moments[i].Visits = t.visitsKnown(now)
+		}
 		candidates = t.v.campaigns.Match(&moments[i], candidates)
 	}
+	return t.decideAmong(candidates, now)
+}
+
+// decideAmong is decide where it is known which campaigns the moments may start.
+func (t *turn) decideAmong(candidates []campaign.Candidate, now time.Time) (*campaign.Result, error) {
 	if len(candidates) == 0 {
 		return nil, nil
 	}
@@ -52,6 +60,7 @@ func (t *turn) decide(moments []campaign.Moment, now time.Time) (*campaign.Resul
 	for range maxStockQuestions {
 		result := campaign.Decide(v, candidates)
 		if result.NeedsStock == uuid.Nil {
+			yield(&result)
 			t.take(&result)
 			return &result, nil
 		}
@@ -64,7 +73,7 @@ func (t *turn) decide(moments []campaign.Moment, now time.Time) (*campaign.Resul
 
 func (t *turn) viewOf(now time.Time) *campaign.View {
 	return &campaign.View{
-		Brand: t.v.brand, PersonID: t.p.key.PersonID, Profile: &t.p.profile, Devices: t.p.devices,
+		Brand: t.v.brand, Campaigns: t.v.campaigns, PersonID: t.p.key.PersonID, Profile: &t.p.profile, Devices: t.p.devices,
 		History: cap.History{Location: t.p.zone(t.v.brand.Settings.TimeZone), Entries: t.p.hot.entries, Folds: t.p.hot.folds},
 		Issued:  t.p.hot.issued, Now: now, Stock: stockView{t},
 		NewID:   func() uuid.UUID { return newID(now) },
@@ -84,35 +93,44 @@ func stockOf(candidates []campaign.Candidate, offer uuid.UUID) int64 {
 // take writes a result down: traces, and for a winner the coupon, the ledger's entry and the deliveries.
 func (t *turn) take(result *campaign.Result) {
 	t.dirty = true
-	for i := range result.Decisions {
-		d := &result.Decisions[i]
+	for _, d := range rounds(result.Decisions) {
 		t.write.Traces = append(t.write.Traces, traceOf(d, t.v.version))
 		t.e.metrics.decided(d.Reason)
 	}
 	if result.Entry != nil {
 		t.p.hot.entries = append(slices.Clone(t.p.hot.entries), *result.Entry)
 	}
-	if result.Coupon != nil {
-		c := *result.Coupon
-		c.BrandID, c.PersonID = t.p.key.BrandID, t.p.key.PersonID
-		t.write.Coupons = append(t.write.Coupons, CouponWrite{Coupon: c})
-		issued := maps.Clone(t.p.hot.issued)
-		if issued == nil {
-			issued = map[uuid.UUID]int{}
-		}
-		issued[c.OfferID]++
-		t.p.hot.issued = issued
+	t.issue(result.Coupon)
+	for i := range result.Joined {
+		t.p.hot.entries = append(t.p.hot.entries, result.Joined[i].Entry) // behind the winner's, of which the slice is a copy
+		t.issue(result.Joined[i].Coupon)
 	}
 	for i := range result.Deliveries {
 		t.write.Deliveries = append(t.write.Deliveries, t.e.leased(t.p.key, result.Deliveries[i]))
 	}
 }
 
+// issue gives the person a coupon; nil: there is none.
+func (t *turn) issue(coupon *campaign.Coupon) {
+	if coupon == nil {
+		return
+	}
+	c := *coupon
+	c.BrandID, c.PersonID = t.p.key.BrandID, t.p.key.PersonID
+	t.write.Coupons = append(t.write.Coupons, CouponWrite{Coupon: c})
+	issued := maps.Clone(t.p.hot.issued)
+	if issued == nil {
+		issued = map[uuid.UUID]int{}
+	}
+	issued[c.OfferID]++
+	t.p.hot.issued = issued
+}
+
 func traceOf(d *campaign.Decision, revision int64) Trace {
 	return Trace{
 		ID: d.ID, MomentID: d.MomentID, DeviceID: d.DeviceID, CampaignID: d.CampaignID, CampaignRev: revision,
 		Kind: string(d.Kind), Reason: string(d.Reason), Values: d.Values, At: d.At,
-		NotificationID: d.Notification, CouponID: d.Coupon, Channel: d.Channel,
+		NotificationID: d.Notification, CouponID: d.Coupon, Channel: d.Channel, Arm: d.Arm, SendID: d.Send, Test: d.Test,
 	}
 }
 
@@ -127,7 +145,7 @@ func offerTold(result *campaign.Result) OfferAnswer {
 	n := result.Notification
 	a := OfferAnswer{
 		NotificationID: n.ID, CampaignID: result.Winner.Campaign.ID,
-		Title: n.Title, Body: n.Body, DeepLink: n.DeepLink, ImageURL: n.ImageURL,
+		Title: n.Title, Body: n.Body, DeepLink: n.DeepLink, ImageURL: n.ImageURL, Category: n.Category,
 	}
 	if c := result.Coupon; c != nil {
 		a.CouponID, a.Code, a.ExpiresAt = c.ID, c.Code, c.ExpiresAt

@@ -11,7 +11,6 @@ import (
 
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/services/audience"
-	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
 )
 
@@ -63,6 +62,9 @@ func (e *Engine) Recheck(ctx context.Context, d *pusher.Delivery, now time.Time)
 	v := e.catalogue.view(d.BrandID)
 	if v == nil {
 		return to, false, pusher.Pending, "BRAND_NOT_LOADED"
+	}
+	if e.sendings.isCancelled(d.Notification.Batch) {
+		return to, false, pusher.Cancelled, CodeCancelled
 	}
 	profile, devices, status, err := e.recent(ctx, key, now.Sub(d.CreatedAt) > recheckAge)
 	switch {
@@ -119,43 +121,24 @@ func (e *Engine) changed(v *view, d *pusher.Delivery, p *audience.Profile, devic
 	switch {
 	case v.brand.Stopped:
 		return campaign.BrandStopped
-	case err != nil || c.State != campaign.Live:
+	case err != nil || c.State != campaign.Live && !(p.Test && campaign.IsTest(d.Notification.Data)):
 		return campaign.CampaignNotLive
-	case p.Paused(now):
+	case !e.digestLives(d):
+		return campaign.CampaignNotLive
+	case p.Paused(now) && c.Locates():
 		return campaign.LocationPaused
 	}
-	return refusesNow(v.brand, p, devices, now)
+	return campaign.AskAgain(v.brand, c, p, devices, now)
 }
 
-// refusesNow asks for the consent to advertise and for the quiet hours once more.
-func refusesNow(b *brand.Brand, p *audience.Profile, devices []audience.Device, now time.Time) campaign.Reason {
-	if !p.Consented(audience.AdPush) {
-		return campaign.AdNotConsented
-	}
-	if p.Consented(audience.AdPushNight) {
-		return ""
-	}
-	var zones []*time.Location
-	for _, name := range append([]string{p.TimeZone}, deviceZones(devices)...) {
-		if loc := location(name); name != "" && loc != nil {
-			zones = append(zones, loc)
+// digestLives tells whether all campaigns that a digest speaks of are live; true of what is no digest.
+func (e *Engine) digestLives(d *pusher.Delivery) bool {
+	for _, id := range campaign.DigestOf(d.Notification.Data) {
+		if c, err := e.Campaign(d.BrandID, id); err != nil || c.State != campaign.Live {
+			return false
 		}
 	}
-	if loc := location(b.Settings.TimeZone); len(zones) == 0 && b.Settings.Jurisdiction != campaign.Korea && loc != nil {
-		zones = append(zones, loc)
-	}
-	quiet, err := campaign.Night(&b.Settings)
-	if err != nil || quiet.In(now, zones...) {
-		return campaign.QuietHours
-	}
-	return ""
-}
-
-func deviceZones(devices []audience.Device) (names []string) {
-	for i := range devices {
-		names = append(names, devices[i].TimeZone)
-	}
-	return names
+	return true
 }
 
 // DeliveryEnded takes what an end means to the address and to the caps: room is given back only when no phone can
@@ -167,10 +150,15 @@ func (e *Engine) DeliveryEnded(ctx context.Context, d *pusher.Delivery, end push
 	if !end.SurelyNotReceived || end.State == pusher.Accepted {
 		return
 	}
-	err := e.release(ctx, PersonKey{d.BrandID, d.PersonID}, d.Notification.ID)
+	e.giveRoom(ctx, PersonKey{d.BrandID, d.PersonID}, d.Notification.ID)
+}
+
+// giveRoom gives back what a notification took of the caps.
+func (e *Engine) giveRoom(ctx context.Context, key PersonKey, notification uuid.UUID) {
+	err := e.release(ctx, key, notification)
 	if err != nil && !isNotFound(err) && !errors.Is(err, ErrGone) { // handed over or erased: the room stays taken
-		e.log.Error("room in the caps could not be given back", "brand", d.BrandID, "person", d.PersonID,
-			"notification", d.Notification.ID, "error", err)
+		e.log.Error("room in the caps could not be given back", "brand", key.BrandID, "person", key.PersonID,
+			"notification", notification, "error", err)
 	}
 }
 

@@ -24,6 +24,8 @@ type Storage interface {
 	Directory
 	Catalogue
 	Stock
+	Sendings
+	Results
 	Ground
 	pusher.Outbox
 }
@@ -79,6 +81,9 @@ type Engine struct {
 	revokedAt  time.Time               // database time up to which revocations were read
 	revoked    map[Revocation]struct{} // those of the overlap that were followed
 	unended    unended
+	counted    counted
+	sendings   sendings
+	tails      tails
 	draining   atomic.Bool
 	stopCommit context.CancelFunc
 	commits    sync.WaitGroup

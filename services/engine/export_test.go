@@ -3,6 +3,10 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wantgo/wantgo/services/audience"
 )
 
 // One round of each background loop: tests let time pass by hand.
@@ -12,6 +16,14 @@ func (e *Engine) FollowRevocations(ctx context.Context) error { return e.followR
 func (e *Engine) Sweep(ctx context.Context, overdue time.Duration) error {
 	return e.sweep(ctx, overdue)
 }
+
+// Scaled is an estimate from a sample that ended with an id.
+func Scaled(e SendingEstimate, last uuid.UUID) SendingEstimate {
+	e.scale(shareBelow(last))
+	return e
+}
+
+func (e *Engine) RunSendings(ctx context.Context) error { return e.runSendings(ctx) }
 
 func (e *Engine) Tick(ctx context.Context) error { return e.tickHeld(ctx) }
 
@@ -30,3 +42,13 @@ func (e *Engine) Waiting(key PersonKey) int {
 
 // MergeFolds makes one fold of those of a scope and key that ended by a time.
 var MergeFolds = mergeFolds
+
+// ChangeForTest changes a person's profile as no call may.
+func (e *Engine) ChangeForTest(ctx context.Context, key PersonKey, change func(*audience.Profile)) error {
+	return e.change(ctx, key, func(t *turn) error {
+		p := t.current()
+		change(&p)
+		t.putProfile(p)
+		return nil
+	})
+}

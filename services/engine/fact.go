@@ -8,6 +8,7 @@ import (
 	"github.com/wantgo/wantgo/geo/cell"
 	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/services/campaign"
+	"github.com/wantgo/wantgo/services/store"
 )
 
 // fact writes one transition down and makes its moment, if it is one.
@@ -25,6 +26,9 @@ func (t *turn) fact(d *deviceState, tr *presence.Transition, now int64, p *Ping,
 	}
 	t.write.Places = append(t.write.Places, place)
 	t.visit(d, tr)
+	if tr.Kind == presence.Entered && tr.Reason == presence.Moved && fv != nil && fv.fence.Purpose == store.Visit {
+		t.visited(d, fv, place.At)
+	}
 	t.dirty = true
 	if answer != nil {
 		answer.Transitions = append(answer.Transitions, told(&place, fv))

@@ -24,7 +24,8 @@ type Place struct {
 	Cell      uint64    // H3 resolution 7; 0: none
 }
 
-// Trace is the half of a fact that says what was decided and why, without a place. It is kept.
+// Trace is the half of a fact that says what was decided and why, without a place. It is kept. Traces about one moment
+// that were decided together have ids of one round (see [RoundID]) and may be one row.
 type Trace struct {
 	ID             uuid.UUID // UUIDv7 at engine time
 	MomentID       uuid.UUID // the Place row of the moment, while that lives
@@ -38,6 +39,9 @@ type Trace struct {
 	NotificationID uuid.UUID
 	CouponID       uuid.UUID
 	Channel        string
+	Arm            string    // what chance gave: "", a variant's name, or campaign.ArmHeldOut
+	SendID         uuid.UUID // zero: of no sending
+	Test           bool      // about a test person: it stays out of results
 }
 
 // LocationUse is the record that a person's location was used, which Korea's location law asks for (LIA 16(2)).
@@ -45,7 +49,7 @@ type Trace struct {
 type LocationUse struct {
 	ID        uuid.UUID
 	Purpose   string // "loc_use"
-	Method    string // "ping", "search" or "import"
+	Method    string // "ping", "search", "flash" or "import"
 	Path      string // how the location was acquired: "os_api", "app" (told in a search) or "import"
 	Recipient string // the brand's name
 	ConsentID uuid.UUID
@@ -123,6 +127,8 @@ type PersonWrite struct {
 	// Letters are what the brand's webhooks are to be told of this write; Receipts what a phone told of notifications.
 	Letters  []Letter
 	Receipts []Receipt
+	// Purchases are sales that were not known: one that is there already fails the write.
+	Purchases []audience.Purchase
 	// CancelNotification cancels the Pending deliveries of these notifications (shown in the app first).
 	CancelNotifications []uuid.UUID
 }

@@ -10,10 +10,14 @@ import (
 
 // How large a person's hot state may be, bytes. What is dropped to get there, in this order:
 //
-//	over the target  devices of the person that were not heard of for a day and are inside nothing;
+//	over the target  how many pings came in all but the last hours;
+//	                 devices of the person that were not heard of for a day and are inside nothing;
 //	                 folded days older than a week become one fold for each scope and key
 //	over the bound   such devices but the last eight heard; all folded days become one; ids by which repeats and
 //	                 beginnings are known; at last the visits of the devices heard of the longest ago end, as by silence
+//
+// What AppEvents and visits leave has bounds of its own: ids of 32 events, 32 reminders, 256 visits. Over the bound the
+// earlier half of the reminders goes first, with a decision that says so, and the earlier half of the visits.
 //
 // Nothing of this gives room in a cap. A cap counts a fold in every window that the fold touches, so folds that became
 // one count for at least as much as before. The rest is no part of what caps count: without it a ping that is told again
@@ -39,8 +43,10 @@ func (t *turn) fit(now time.Time) ([]byte, error) {
 		limit int
 		shed  func()
 	}{
+		{stateTarget, func() { h.pings = h.pings[max(0, len(h.pings)-fewPingCounts):] }},
 		{stateTarget, func() { t.dropIdle(now.Add(-idleDevice).UnixMilli(), 0) }},
 		{stateTarget, func() { h.folds = mergeFolds(h.folds, now.Add(-freshFolds)) }},
+		{stateBound, func() { t.shedReminders(now) }},
 		{stateBound, func() { t.dropIdle(now.UnixMilli(), keptDevices) }},
 		{stateBound, func() { h.folds = mergeFolds(h.folds, now) }},
 		{stateBound, t.forgetPings},

@@ -29,6 +29,9 @@ func (e *Engine) Handle(ctx context.Context, brandID uuid.UUID, reports []Report
 		}
 	}
 	e.metrics.answered(answers)
+	if e.tails.open.Load() > 0 {
+		e.tellReports(brandID, reports, answers)
+	}
 	e.noteSeen(ctx, brandID, reports, answers)
 	return answers, nil
 }

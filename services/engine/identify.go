@@ -175,7 +175,8 @@ func (e *Engine) finishGiving(ctx context.Context, from PersonKey) error {
 	if err != nil {
 		return err
 	}
-	err = e.change(ctx, to, func(t *turn) error { t.takeOver(from.PersonID, &given); return nil })
+	mayGive := !rows[0].Profile.VisitsKeptUntil(e.clock.Now()).IsZero()
+	err = e.change(ctx, to, func(t *turn) error { t.takeOver(from.PersonID, &given, mayGive); return nil })
 	if isNotFound(err) {
 		return e.keepOwn(ctx, from)
 	}
@@ -193,6 +194,7 @@ func (e *Engine) finishGiving(ctx context.Context, from PersonKey) error {
 	e.copies.forget(from)
 	return e.changeIn(ctx, from, PersonGiving, func(t *turn) error {
 		t.write.Status, t.write.Revoke = PersonSignpost, "moved"
+		t.p.hot.reminders, t.p.hot.visits = nil, nil
 		t.dirty = true
 		return nil
 	})
@@ -211,14 +213,16 @@ func (e *Engine) keepOwn(ctx context.Context, from PersonKey) error {
 	})
 }
 
-// takeOver adds another person's history to this one's: caps then have no more room than either had.
-func (t *turn) takeOver(from uuid.UUID, given *hot) {
+// takeOver adds another person's history to this one's: caps then have no more room than either had. mayGive: the other
+// had agreed to visits being kept.
+func (t *turn) takeOver(from uuid.UUID, given *hot, mayGive bool) {
 	if slices.Contains(t.p.hot.takenFrom, from) {
 		return
 	}
 	h := &t.p.hot
 	h.entries = append(slices.Clone(h.entries), given.entries...)
 	h.folds = append(slices.Clone(h.folds), given.folds...)
+	h.takeMarks(given)
 	issued := maps.Clone(h.issued)
 	if issued == nil {
 		issued = map[uuid.UUID]int{}
@@ -232,6 +236,8 @@ func (t *turn) takeOver(from uuid.UUID, given *hot) {
 		h.takenFrom = h.takenFrom[len(h.takenFrom)-maxTaken:]
 	}
 	slices.SortStableFunc(h.entries, func(a, b cap.Entry) int { return a.At.Compare(b.At) })
+	t.takeReminders(given.reminders)
+	t.takeVisits(given.visits, mayGive, t.e.clock.Now())
 	t.dirty = true
 }
 

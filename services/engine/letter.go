@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -119,6 +121,17 @@ func (t *turn) visitEvent(p *Place) (brand.WebhookEvent, bool) {
 		return brand.VisitDwelled, true
 	}
 	return "", false
+}
+
+// DisableWebhook notes that an endpoint wants no more. One that was written since w was read stays as it is.
+func (e *Engine) DisableWebhook(ctx context.Context, w *brand.Webhook) error {
+	gone := *w
+	gone.DisabledAt = e.clock.Now()
+	_, err := e.Write(ctx, CatalogueWrite{BrandID: w.BrandID, Actor: "webhook endpoint", Expect: map[uuid.UUID]int64{w.ID: w.Version}, Webhooks: []brand.Webhook{gone}})
+	if errors.Is(err, ErrStale) {
+		return nil
+	}
+	return err
 }
 
 // endOfDay is the first instant of the day after t's.

@@ -26,7 +26,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	every("timers", 200*time.Millisecond, e.tickHeld)
 	every("sweep", 2*time.Second, func(ctx context.Context) error { return e.sweep(ctx, sweepOverdue) })
 	every("stock", 10*time.Second, e.keepStock)
+	every("sendings", 500*time.Millisecond, e.followSendings)
+	every("sending pages", 250*time.Millisecond, e.runSendings)
 	every("house", time.Minute, e.keepHouse)
+	every("results", 15*time.Second, e.countResults)
 	every("fade", time.Minute, e.fade)
 	if e.dispatcher != nil {
 		g.Go(func() error { return e.dispatcher.Run(ctx) })
@@ -62,9 +65,9 @@ func (e *Engine) repeat(ctx context.Context, name string, period time.Duration, 
 	}
 }
 
-// longest bounds a round. Summing the places of a very busy hour takes minutes; nothing else may.
+// longest bounds a round. Summing the places, or the decisions, of a very busy hour takes minutes; nothing else may.
 func longest(loop string) time.Duration {
-	if loop == "house" {
+	if loop == "house" || loop == "results" {
 		return 15 * time.Minute
 	}
 	return 30 * time.Second

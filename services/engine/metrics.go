@@ -16,26 +16,29 @@ import (
 // Metrics counts what the engine does. Every drop and every refusal has a counter with its reason; no label carries
 // a person, a device, a place or an address.
 type Metrics struct {
-	pings       *prometheus.CounterVec
-	taken       prometheus.Counter // of pings
-	transitions *prometheus.CounterVec
-	decisions   *prometheus.CounterVec
-	commits     *prometheus.HistogramVec
-	groupSize   prometheus.Histogram
-	turns       *prometheus.CounterVec
-	tokens      prometheus.Counter
-	loops       *prometheus.CounterVec
-	attempts    *prometheus.CounterVec
-	attemptTime *prometheus.HistogramVec
-	deliveries  *prometheus.CounterVec
-	age         *prometheus.HistogramVec
-	deferred    *prometheus.CounterVec
-	addresses   *prometheus.CounterVec
-	lost        *prometheus.CounterVec
-	outbox      *prometheus.CounterVec
-	waiting     prometheus.Gauge
-	inFlight    prometheus.Gauge
-	breakers    *prometheus.GaugeVec
+	pings        *prometheus.CounterVec
+	taken        prometheus.Counter // of pings
+	events       *prometheus.CounterVec
+	transitions  *prometheus.CounterVec
+	decisions    *prometheus.CounterVec
+	commits      *prometheus.HistogramVec
+	groupSize    prometheus.Histogram
+	turns        *prometheus.CounterVec
+	tokens       prometheus.Counter
+	loops        *prometheus.CounterVec
+	attempts     *prometheus.CounterVec
+	attemptTime  *prometheus.HistogramVec
+	deliveries   *prometheus.CounterVec
+	age          *prometheus.HistogramVec
+	deferred     *prometheus.CounterVec
+	addresses    *prometheus.CounterVec
+	lost         *prometheus.CounterVec
+	outbox       *prometheus.CounterVec
+	waiting      prometheus.Gauge
+	inFlight     prometheus.Gauge
+	breakers     *prometheus.GaugeVec
+	withdrawn    prometheus.Counter // deliveries of cancelled sendings
+	sendingAsked prometheus.Counter // people
 }
 
 func newMetrics(r prometheus.Registerer, e *Engine) *Metrics {
@@ -46,6 +49,7 @@ func newMetrics(r prometheus.Registerer, e *Engine) *Metrics {
 	fine := prometheus.ExponentialBuckets(0.0005, 2, 16)
 	m := &Metrics{
 		pings:       counter("pings_total", "Pings by verdict.", "verdict"),
+		events:      counter("app_events_total", "AppEvents by verdict.", "verdict"),
 		transitions: counter("transitions_total", "Transitions by kind and reason; retaken turns count again.", "kind", "reason"),
 		decisions:   counter("decisions_total", "Decisions by reason code; retaken turns count again.", "reason"),
 		commits: f.NewHistogramVec(prometheus.HistogramOpts{Namespace: "wantgo", Name: "commit_seconds",
@@ -71,6 +75,8 @@ func newMetrics(r prometheus.Registerer, e *Engine) *Metrics {
 			Help: "1 while a provider refuses a brand's credential and its deliveries wait: raise an alarm on it."}, []string{"brand", "provider"}),
 		inFlight: f.NewGauge(prometheus.GaugeOpts{Namespace: "wantgo", Name: "deliveries_in_flight", Help: "Attempts under way."}),
 	}
+	m.withdrawn = f.NewCounter(prometheus.CounterOpts{Namespace: "wantgo", Name: "sending_deliveries_withdrawn_total", Help: "Waiting deliveries of cancelled sendings that were taken out."})
+	m.sendingAsked = f.NewCounter(prometheus.CounterOpts{Namespace: "wantgo", Name: "sending_people_total", Help: "People that sendings asked about; a page taken again counts again."})
 	m.taken = m.pings.WithLabelValues(string(Taken))
 	f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "wantgo", Name: "people_in_memory", Help: "Copies of people this node holds."},
 		func() float64 { return float64(e.copies.len()) })

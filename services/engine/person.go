@@ -28,6 +28,10 @@ type person struct {
 	mine uuid.UUID // one of devices
 	may  locatable
 	hot  hot
+	// Pings counted since the row was written, and since when, ms; see pingCount.
+	unwritten      []pingCount
+	unwrittenSince int64
+	searchedAt     int64 // ms; the last search of stores that was a moment
 	// What a quiet ping needs ends here.
 	profile  audience.Profile
 	devices  []audience.Device
@@ -57,7 +61,13 @@ type hot struct {
 	folds     []cap.Fold
 	issued    map[uuid.UUID]int // coupons by offer, ever
 	takenFrom []uuid.UUID       // people whose ledger this one took over
-	unknown   []byte            // fields of a newer writer, kept as they came
+	pings     []pingCount
+	sendings  []sendingMark
+	absences  []absenceMark
+	events    recentEvents
+	reminders []reminder
+	visits    visitHistory
+	unknown   []byte // fields of a newer writer, kept as they came
 }
 
 // deviceState is one device's presence and what repeats need.
@@ -67,6 +77,7 @@ type deviceState struct {
 	recent       recentPings // those that caused a write
 	heardWritten int64       // ms; LastHeard as the row has it
 	follower     index.Follower
+	sealed       uint64 // hash of the token that the phone was given last; 0: by this node none
 }
 
 // maxRecent is how many ping ids a row keeps per device so that a repeat gets its first answer.

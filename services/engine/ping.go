@@ -64,7 +64,11 @@ func (t *turn) report(report *Report, token *statev1.Token, answer *Answer) erro
 	if !report.SentAt.IsZero() {
 		r.correction = r.now - report.SentAt.UnixMilli()
 	}
-	return r.run()
+	if err := r.run(); err != nil {
+		return err
+	}
+	r.countPings()
+	return nil
 }
 
 func (r *reporting) run() error {

@@ -86,6 +86,7 @@ type OfferAnswer struct {
 	Title, Body    string
 	DeepLink       string
 	ImageURL       string
+	Category       string // a campaign.Category
 	ExpiresAt      time.Time
 }
 

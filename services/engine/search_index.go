@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wantgo/wantgo/geo"
+	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/store"
 )
@@ -285,10 +286,19 @@ func (x *searchIndex) drop(s *spot) {
 	}
 }
 
-// withCampaigns is the index after campaigns changed; list holds all of them.
-func (x *searchIndex) withCampaigns(list []*campaign.Campaign) *searchIndex {
+// withCampaigns is the index after campaigns changed; list holds all of them. chosen finds the stores of those that choose
+// them otherwise than by id or tag.
+func (x *searchIndex) withCampaigns(list []*campaign.Campaign, chosen storesChosen) *searchIndex {
 	next := *x
-	next.offer = newOffers(list).among(x.spotOf)
+	next.offer = newOffers(list, chosen).among(x.spotOf)
+	next.offer.holidays = x.offer.holidays
+	return &next
+}
+
+// withHolidays is the index after the brand's changes to public holidays.
+func (x *searchIndex) withHolidays(changes map[string]brand.Holidays) *searchIndex {
+	next := *x
+	next.offer.holidays = changes
 	return &next
 }
 

@@ -31,7 +31,8 @@ const (
 // one of them refuses, the answer is that of SearchStores, which is about nobody, and refused says why. ErrNotFound, or
 // ErrGone: there is no such device or brand, or the person is no more.
 //
-// The place is not kept. What is found changes nothing: whoever comes is decided on by then.
+// The place is not kept. What is found changes nothing: whoever comes is decided on by then. Only where a live campaign
+// asks for searches is one a moment, which may bring about a notification; the answer is the same.
 func (e *Engine) SearchStoresFor(ctx context.Context, brandID, deviceID uuid.UUID, q *StoreQuery, dst []FoundStore) (found []FoundStore, more bool, refused campaign.Reason, err error) {
 	who, refused, err := e.seek(ctx, brandID, deviceID, q.From)
 	if err != nil {
@@ -44,6 +45,7 @@ func (e *Engine) SearchStoresFor(ctx context.Context, brandID, deviceID uuid.UUI
 	own := *q
 	own.who = who
 	found, more = who.view.search.find(&own, who.view.brand.Stopped, dst)
+	e.searchedStores(ctx, brandID, deviceID, who.view, q, found)
 	return found, more, "", nil
 }
 
@@ -93,7 +95,7 @@ func (t *turn) seek(deviceID uuid.UUID, from geo.Point) (*seeker, campaign.Reaso
 	return &seeker{
 		view: t.v, full: t.p.hot.ledgerFull(), at: map[time.Time]*campaign.Prospects{},
 		of: campaign.View{
-			Brand: t.v.brand, PersonID: t.p.key.PersonID, Profile: &profile, Issued: t.p.hot.issued, Stock: searchedRoom{t.e.stock},
+			Brand: t.v.brand, Campaigns: t.v.campaigns, PersonID: t.p.key.PersonID, Profile: &profile, Issued: t.p.hot.issued, Stock: searchedRoom{t.e.stock},
 			History: cap.History{Location: t.p.zone(t.v.brand.Settings.TimeZone), Entries: t.p.hot.entries, Folds: t.p.hot.folds},
 		},
 	}, "", nil

@@ -116,7 +116,7 @@ func TestSearchForAPersonAgainstDecidingAll(t *testing.T) {
 			stores[s.ID], list = s, append(list, s)
 		}
 		campaigns := r.offersToWin(stores)
-		x := newSearchIndex(nil).with(list).withCampaigns(campaigns)
+		x := newSearchIndex(nil).with(list).withCampaigns(campaigns, nil)
 		for range 5 {
 			who := r.seeker(campaigns, stores)
 			for range 6 {
@@ -168,7 +168,7 @@ func BenchmarkSearchForAPerson(b *testing.B) {
 		{"nothing", []*campaign.Campaign{every, far}, []*campaign.Campaign{every, far}, false},
 		{"few-of-many-named", []*campaign.Campaign{many, few}, []*campaign.Campaign{many}, true},
 	} {
-		x := newSearchIndex(nil).with(list).withCampaigns(c.live)
+		x := newSearchIndex(nil).with(list).withCampaigns(c.live, nil)
 		b.Run(c.name, func(b *testing.B) {
 			who := *somebody
 			who.of.Issued = map[uuid.UUID]int{}

@@ -164,7 +164,7 @@ func twin(stores map[uuid.UUID]store.Store, campaigns []*campaign.Campaign, q *S
 			everywhere := len(t.Stores)+len(t.Tags) == 0
 			tagged := slices.ContainsFunc(t.Tags, func(tag string) bool { return slices.Contains(s.Tags, tag) })
 			return c.State == campaign.Live && c.Offer != nil && (everywhere || tagged || slices.Contains(t.Stores, id)) &&
-				known && c.Schedule.At(at.In(loc)) == "" && (!c.OpenOnly || open) && may(c, &s, at)
+				known && c.Schedule.At(at.In(loc), nil) == "" && (!c.OpenOnly || open) && may(c, &s, at)
 		})
 		all := !s.Closed && (q.Radius == 0 || d <= q.Radius) && (!q.Open || open) && (!q.WithOffer || offer) &&
 			(q.Only == nil || slices.Contains(q.Only, id)) && (q.Chain == "" || textKey(q.Chain) == textKey(s.Chain)) &&
@@ -251,7 +251,7 @@ func TestSearchAgainstLookingAtAll(t *testing.T) {
 			}
 			if round == 0 || r.IntN(3) == 0 {
 				campaigns = r.campaigns(stores)
-				x = x.withCampaigns(campaigns)
+				x = x.withCampaigns(campaigns, nil)
 			}
 			checkTree(t, x.all)
 			require.Equal(t, x.ids.count, x.all.size())
@@ -294,7 +294,7 @@ func checkTree(t *testing.T, n *spotTree) {
 // Everything that was put in one by one can be taken out one by one, and nothing is left.
 func TestSearchIndexIsEmptyInTheEnd(t *testing.T) {
 	r := newChance(t)
-	x := newSearchIndex(nil).withCampaigns(nil)
+	x := newSearchIndex(nil).withCampaigns(nil, nil)
 	var list []store.Store
 	for range 1000 {
 		s := r.store(r.id())
@@ -393,7 +393,7 @@ func city(n int) []store.Store {
 
 func BenchmarkSearchStores(b *testing.B) {
 	list := city(100_000)
-	x := newSearchIndex(nil).with(list).withCampaigns([]*campaign.Campaign{{State: campaign.Live, Offer: &campaign.Offer{}, Trigger: campaign.Trigger{Tags: []string{"far"}}}})
+	x := newSearchIndex(nil).with(list).withCampaigns([]*campaign.Campaign{{State: campaign.Live, Offer: &campaign.Offer{}, Trigger: campaign.Trigger{Tags: []string{"far"}}}}, nil)
 	night := searchNow.Add(15 * time.Hour) // 03:00
 	for _, c := range []struct {
 		name   string

@@ -43,6 +43,9 @@ func (h *hot) encode() ([]byte, error) {
 	for _, id := range h.takenFrom {
 		m.TakenFrom = append(m.TakenFrom, bytesOf(id))
 	}
+	m.PingCounts = packPings(h.pings)
+	h.encodeMarks(m)
+	h.packEvents(m)
 	m.ProtoReflect().SetUnknown(h.unknown)
 	b, err := proto.Marshal(m)
 	if err != nil {
@@ -88,8 +91,9 @@ func decodeHot(b []byte) (hot, error) {
 	}
 	h := hot{
 		usedUntil: m.LocationUseUntilMs, cell: m.CoarseCell, cellAt: m.CoarseCellMs,
-		issued: make(map[uuid.UUID]int, len(m.Issued)), unknown: m.ProtoReflect().GetUnknown(),
+		issued: make(map[uuid.UUID]int, len(m.Issued)), unknown: m.ProtoReflect().GetUnknown(), pings: unpackPings(m.PingCounts),
 	}
+	h.decodeMarks(&m)
 	for _, d := range m.Devices {
 		h.devices = append(h.devices, deviceFrom(d))
 	}
@@ -110,6 +114,7 @@ func decodeHot(b []byte) (hot, error) {
 	for _, id := range m.TakenFrom {
 		h.takenFrom = append(h.takenFrom, idFrom(id))
 	}
+	h.unpackEvents(&m)
 	return h, nil
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
+	"github.com/wantgo/wantgo/services/item"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -19,6 +21,7 @@ var (
 	ErrNotFound      = errors.New("not found")
 	ErrAlreadyExists = errors.New("already exists") // an own id or an address is taken
 	ErrStale         = errors.New("stale")          // an etag or version no longer holds
+	ErrTooMany       = errors.New("too many")       // more was found than may be answered at once
 )
 
 // CouponWrite puts a coupon (new, or with its redemption set; a second redemption of one coupon cannot commit,
@@ -47,13 +50,16 @@ type People interface {
 	Committed(ctx context.Context, writes []PersonWrite) ([]bool, error)
 	// Due returns up to limit people whose due time is at or before t. Order is random; it reserves nothing.
 	Due(ctx context.Context, t time.Time, limit int) ([]PersonKey, error)
+	// Scan returns active people of a brand, after a cursor (zero: from the start), in person order. What is made, erased
+	// or handed over meanwhile may or may not be among them; nobody comes twice.
+	Scan(ctx context.Context, brandID, after uuid.UUID, limit int) ([]PersonKey, error)
 	// Inside returns people with an open visit of a fence, after a cursor (zero: from the start), person order.
 	Inside(ctx context.Context, brandID, fenceID, after uuid.UUID, limit int) ([]PersonKey, error)
 	// Visited tells which of the fences have an open visit.
 	Visited(ctx context.Context, brandID uuid.UUID, fences []uuid.UUID) ([]uuid.UUID, error)
 
 	// FactsOf returns the places that pings brought about, those of the device's timers that were written with them, while
-	// they are kept, and the traces of their moments.
+	// they are kept, and the traces of their moments; of AppEvents, each a moment itself, the traces.
 	FactsOf(ctx context.Context, key PersonKey, pings []uuid.UUID) ([]Place, []Trace, error)
 	Coupons(ctx context.Context, key PersonKey, onlyLive bool, now time.Time, limit int) ([]campaign.Coupon, error)
 	Coupon(ctx context.Context, key PersonKey, id uuid.UUID) (campaign.Coupon, error)
@@ -66,12 +72,20 @@ type People interface {
 	PersonOfDelivery(ctx context.Context, brandID, notification, delivery uuid.UUID) (uuid.UUID, error)
 	LocationUses(ctx context.Context, key PersonKey, from, to time.Time, limit int) ([]LocationUse, error)
 	Consents(ctx context.Context, key PersonKey) ([]audience.ConsentEvent, error)
+	// Purchased tells which sales of some people are known by the till's own ids.
+	Purchased(ctx context.Context, brandID uuid.UUID, people []uuid.UUID, ids []string) (map[PurchaseKey]bool, error)
 	// GivenTo returns the people that handed over to a person, or are about to: those whose SuccessorID it is.
 	GivenTo(ctx context.Context, key PersonKey) ([]uuid.UUID, error)
 	// Erase removes every row of a person but a tombstone with the receipt. The row must be in PersonErasing.
 	Erase(ctx context.Context, key PersonKey, receipt uuid.UUID, at time.Time) error
 	// MoveCoupons copies the coupons of a giving person to its successor; repeating it changes nothing.
 	MoveCoupons(ctx context.Context, from PersonKey, to uuid.UUID) error
+}
+
+// PurchaseKey is a sale of a person, by the till's own id.
+type PurchaseKey struct {
+	PersonID uuid.UUID
+	ID       string
 }
 
 // TraceFilter narrows Traces; newest first.
@@ -110,6 +124,13 @@ type Directory interface {
 	// RestoreAddresses makes addresses live again whose drop was wrong, and returns their devices.
 	RestoreAddresses(ctx context.Context, brandID uuid.UUID, w audience.WrongDrops) (devices []uuid.UUID, err error)
 	PersonByExternalID(ctx context.Context, brandID uuid.UUID, externalID string) (uuid.UUID, error)
+	// PeopleByExternalID finds many at once; the unknown are left out.
+	PeopleByExternalID(ctx context.Context, brandID uuid.UUID, externalIDs []string) (map[string]uuid.UUID, error)
+	// ErasedExternalIDs tells which own ids were those of people who are erased. Only hashes of them are kept.
+	ErasedExternalIDs(ctx context.Context, brandID uuid.UUID, externalIDs []string) (map[string]bool, error)
+	// NewPeople makes people without a device, each with the own id of its profile. made[i] is false, and nothing is left
+	// of it, where another has the id, or the person was erased.
+	NewPeople(ctx context.Context, regs []Registration) (made []bool, err error)
 	// ClaimExternalID binds an own id to a person: ErrAlreadyExists with the holder when another has it.
 	ClaimExternalID(ctx context.Context, brandID uuid.UUID, externalID string, personID uuid.UUID) (holder uuid.UUID, err error)
 	MoveExternalID(ctx context.Context, brandID uuid.UUID, externalID string, from, to uuid.UUID) error
@@ -136,6 +157,21 @@ type Catalogue interface {
 	// Write applies a change in one transaction. ErrStale: an expected version does not hold. ErrAlreadyExists: an
 	// own id is taken. Rows get the new version.
 	Write(ctx context.Context, w CatalogueWrite) (version int64, err error)
+	// CampaignChanges returns what was written of a campaign, the latest first, from the write on that made it the version;
+	// each change names the version before it. What releases wrote that kept no such record ends the list.
+	CampaignChanges(ctx context.Context, brandID, campaignID uuid.UUID, version int64, limit int) ([]CampaignChange, error)
+}
+
+// CampaignChange is one write of a campaign.
+type CampaignChange struct {
+	At      time.Time // by the database's clock
+	Version int64
+	From    int64 // the version before; 0: there was none
+	Actor   string
+	Action  string // what was done, in a word
+	Note    string // what whoever did it said
+	// Before and After are the fields that changed, as they are kept. A field that was not there is left out.
+	Before, After map[string]json.RawMessage
 }
 
 // CatalogueChange is a brand's catalogue, or what changed in it.
@@ -147,6 +183,8 @@ type CatalogueChange struct {
 	Stores      []store.Store
 	Fences      []store.Fence
 	Campaigns   []campaign.Campaign
+	Segments    []audience.Segment
+	Items       []item.Item
 	Webhooks    []brand.Webhook
 }
 
@@ -154,6 +192,8 @@ type CatalogueChange struct {
 type CatalogueWrite struct {
 	BrandID     uuid.UUID
 	Actor       string              // who: "key:…"; for the audit row
+	Action      string              // what is done, in a word; likewise
+	Note        string              // what is said of it; likewise
 	Expect      map[uuid.UUID]int64 // row id -> the version it must have (etag); absent: whatever
 	Brand       *brand.Brand
 	Keys        []brand.Key
@@ -161,6 +201,8 @@ type CatalogueWrite struct {
 	Stores      []store.Store
 	Fences      []store.Fence
 	Campaigns   []campaign.Campaign
+	Segments    []audience.Segment
+	Items       []item.Item
 	Webhooks    []brand.Webhook
 }
 

@@ -185,7 +185,7 @@ func tickStep(to time.Time, swept bool, out *[]Elapsed) step {
 				*out = append(*out, Elapsed{t.p.key.BrandID, d.id, answer})
 			}
 		}
-		return nil
+		return t.tickLater(to, out)
 	}
 }
 

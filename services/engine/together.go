@@ -189,6 +189,8 @@ func (e *Engine) commitAll(turns []*turn, failed map[PersonKey]error) {
 	for _, t := range turns {
 		if t.dirty {
 			waiting = append(waiting, t)
+		} else {
+			t.keepPings()
 		}
 	}
 	for try := 0; len(waiting) > 0; try++ {
@@ -266,6 +268,9 @@ func (t *turn) retake(try int, failed map[PersonKey]error) bool {
 		failed[t.p.key] = err
 		t.rollback()
 		return false
+	}
+	if !t.dirty {
+		t.keepPings()
 	}
 	return t.dirty
 }

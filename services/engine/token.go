@@ -3,6 +3,7 @@ package engine
 import (
 	"math"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
@@ -53,8 +54,12 @@ func (r *reporting) takeToken() {
 		return
 	}
 	p := &r.device.presence
-	if _, at, ok := p.Last(); ok && max(at, p.LastHeard) >= r.token.ObservedMs {
-		return
+	if _, at, ok := p.Last(); ok {
+		own := max(at, p.LastHeard)
+		// Pings may be of one instant: then what the phone has is the newer, unless it is what this node gave it last.
+		if own > r.token.ObservedMs || own == r.token.ObservedMs && r.device.sealed == xxhash.Sum64(r.report.Token) {
+			return
+		}
 	}
 	if r.token.StaysRevision != p.Revision {
 		return
@@ -90,5 +95,7 @@ func (r *reporting) sealToken() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.e.keeper.Seal(seal.PresenceToken, plain, r.p.key.BrandID[:], r.device.id[:])
+	sealed, err := r.e.keeper.Seal(seal.PresenceToken, plain, r.p.key.BrandID[:], r.device.id[:])
+	r.device.sealed = xxhash.Sum64(sealed)
+	return sealed, err
 }

@@ -27,6 +27,8 @@ type turn struct {
 	undo  undo
 	stock []stockTake
 	timed []campaign.Moment // moments of timers, not yet decided
+	// counted are the verdicts of the turn's pings.
+	counted []pingCount
 	// scratch of one report and one ping
 	r           reporting
 	fences      []*index.Fence
@@ -76,6 +78,7 @@ func newTurn(ctx context.Context, e *Engine, p *person, v *view) *turn {
 
 // release gives the turn back. Nobody may hold it any more.
 func (t *turn) release() {
+	t.keepPings()
 	clear(t.steps)
 	clear(t.fences)
 	clear(t.found)
@@ -83,7 +86,7 @@ func (t *turn) release() {
 	clear(t.r.moments)
 	*t = turn{
 		steps: t.steps[:0], undo: undo{states: t.undo.states[:0]}, fences: t.fences[:0], found: t.found[:0], ids: t.ids[:0],
-		candidates: t.candidates[:0], transitions: t.transitions[:0], r: reporting{sorted: t.r.sorted[:0]},
+		candidates: t.candidates[:0], transitions: t.transitions[:0], r: reporting{sorted: t.r.sorted[:0]}, counted: t.counted[:0],
 	}
 	turns.Put(t)
 }
@@ -93,6 +96,7 @@ func (t *turn) begin() {
 	t.write = PersonWrite{Key: t.p.key, Version: t.p.version, Status: t.p.status, SuccessorID: t.p.successor}
 	t.dirty = false
 	t.stock, t.timed = nil, nil
+	t.counted = t.counted[:0]
 }
 
 // do takes a step and keeps it for another try. Its error ends the turn.
@@ -200,6 +204,8 @@ func (t *turn) rollback() {
 // seal finishes the write: state, due time and a write id of its own.
 func (t *turn) seal(now time.Time) error {
 	t.p.hot.compact(now, t.p.zone(t.v.brand.Settings.TimeZone))
+	t.sealPings(now)
+	t.ageVisits(now)
 	state, err := t.fit(now)
 	if err != nil {
 		return err
@@ -224,7 +230,7 @@ func (e *Engine) dueNow(p *person) time.Time {
 }
 
 func dueOf(p *person, find fences) time.Time {
-	first := int64(0)
+	first := p.laterDue()
 	for _, d := range p.hot.devices {
 		if at := d.presence.NextDue(rulesOf(find, d)); at != 0 && (first == 0 || at < first) {
 			first = at
@@ -286,5 +292,9 @@ func (t *turn) adopt() {
 		s.device.heardWritten = s.device.presence.LastHeard
 	}
 	t.p.dueWritten = t.write.DueAt
+	if t.e.tails.open.Load() > 0 {
+		t.tellTransitions()
+	}
+	t.p.unwritten, t.counted = t.p.unwritten[:0], t.counted[:0]
 	t.e.timers.hold(t.p.key, t.write.DueAt)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/wantgo/wantgo/geo/presence"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
+	"github.com/wantgo/wantgo/services/expression"
+	"github.com/wantgo/wantgo/services/item"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -26,6 +28,10 @@ type view struct {
 	campaigns *campaign.Index
 	webhooks  []brand.Webhook // in the order of their ids
 	search    *searchIndex
+	items     *item.Index
+	searches  bool                       // a live campaign asks for searches of stores
+	schema    *expression.Schema         // of what campaigns and segments say in CEL
+	own       map[uuid.UUID]*store.Fence // that campaigns brought
 	// approachLookout, metres, is the widest of any fence; 0: none asks for approaches.
 	approachLookout float64
 	edges           nextEdges
@@ -70,18 +76,20 @@ func (t *brandTables) changesDwell(c *campaign.Campaign) bool {
 }
 
 func (t *brandTables) compile(whole bool, touched []uuid.UUID, campaigns bool) (*view, error) {
-	v := &view{version: t.version, brand: t.brand, search: t.search, webhooks: list(t.webhooks)}
+	v := &view{version: t.version, brand: t.brand, search: t.search, items: t.itemIndex, webhooks: list(t.webhooks)}
 	old := t.view.Load()
+	v.searches = t.anyLive(campaign.StoreSearched)
 	if old == nil || campaigns {
-		v.campaigns = campaign.NewIndex(t.campaignList())
+		v.campaigns = t.references(v, old).Index(t.campaignList())
 	} else {
-		v.campaigns = old.campaigns
+		v.campaigns, v.schema = old.campaigns, old.schema
 	}
+	v.own = t.campaignFences(v.campaigns, old)
 	var err error
 	if whole || old == nil {
 		err = t.compileAll(v)
 	} else {
-		err = t.compileSome(v, old, touched)
+		err = t.compileSome(v, old, append(touched, t.ownTouched(old, v)...))
 	}
 	if err != nil {
 		return nil, err
@@ -109,6 +117,9 @@ func (t *brandTables) compileAll(v *view) error {
 			open = append(open, entry)
 		}
 	}
+	for _, f := range v.own {
+		open = append(open, t.indexed(v, f))
+	}
 	var err error
 	if v.fences, err = index.Build(open); err != nil {
 		return err
@@ -123,6 +134,9 @@ func (t *brandTables) compileSome(v, old *view, touched []uuid.UUID) error {
 	v.approachLookout = old.approachLookout
 	for _, id := range touched {
 		f := t.fences[id]
+		if f == nil {
+			f = v.own[id]
+		}
 		switch {
 		case f == nil:
 			goneOpen, goneSensitive = append(goneOpen, id), append(goneSensitive, id)

@@ -83,7 +83,8 @@ func (e *Engine) checkRedeem(c *campaign.Coupon, r RedeemRequest, now time.Time)
 	if err != nil {
 		return err
 	}
-	if from, err := e.Campaign(r.BrandID, c.CampaignID); len(c.Stores) == 0 && err == nil && !from.ValidIn(s) {
+	from, err := e.Campaign(r.BrandID, c.CampaignID)
+	if len(c.Stores) == 0 && err == nil && !e.catalogue.view(r.BrandID).campaigns.ValidIn(from, s) {
 		return campaign.ErrWrongStore
 	}
 	return nil

@@ -205,7 +205,7 @@ func (r *reporting) nextEdge(f *index.Fence) int64 {
 	from := time.UnixMilli(r.now)
 	until := from.Add(4 * safezone.Longest)
 	e := nextEdge{from: r.now, until: until.UnixMilli()}
-	if at := r.v.campaigns.NextEdge(fv.fence, fv.store, from, until, loc); at.Before(until) {
+	if at := r.v.campaigns.NextEdge(fv.fence, fv.store, from, until, loc, r.v.brand.Settings.Holidays); at.Before(until) {
 		e.at = at.UnixMilli()
 	}
 	r.v.edges.byFence.Store(f.ID, e)
