@@ -24,7 +24,8 @@ import (
 func BenchmarkCommit(b *testing.B) {
 	for _, c := range []workload{
 		{streams: 1, batch: 200, state: 300}, {streams: 3, batch: 200, state: 300}, {streams: 3, batch: 20, state: 300},
-		{streams: 3, batch: 200, state: 1000}, {streams: 3, batch: 200, state: 300, traces: 1}, {streams: 3, batch: 200, state: 300, timers: true},
+		{streams: 3, batch: 200, state: 1000}, {streams: 3, batch: 200, state: 300, traces: 1},
+		{streams: 3, batch: 200, state: 300, traces: 3}, {streams: 3, batch: 200, state: 300, traces: 9}, {streams: 3, batch: 200, state: 300, timers: true},
 	} {
 		b.Run(fmt.Sprintf("streams=%d/people=%d/state=%d/traces=%d/timers=%t", c.streams, c.batch, c.state, c.traces, c.timers),
 			func(b *testing.B) { benchmarkCommit(b, c) })
@@ -103,8 +104,9 @@ func (st *stream) transition(i int) engine.PersonWrite {
 		w.DueAt = now.Add(37 * time.Minute)
 	}
 	w.Places = []engine.Place{{ID: place, DeviceID: device, FenceID: st.fence, StoreID: st.fence, Kind: kind, At: now, DecidedAt: now, PingID: place, Cell: 1}}
-	for range st.traces {
-		w.Traces = append(w.Traces, engine.Trace{ID: id7(now), MomentID: place, DeviceID: device, CampaignID: st.fence, CampaignRev: 1, Kind: kind.String(),
+	first := id7(now)
+	for j := range st.traces {
+		w.Traces = append(w.Traces, engine.Trace{ID: engine.RoundID(first, j), MomentID: place, DeviceID: device, CampaignID: st.fence, CampaignRev: 1, Kind: kind.String(),
 			Reason: string(campaign.OutsideHours), Values: map[string]string{"until": "18:00"}, At: now})
 	}
 	st.versions[i]++

@@ -14,7 +14,7 @@ import (
 )
 
 // catalogueTables are the tables whose rows carry the catalogue's version, for checks by id.
-var catalogueTables = []string{"store", "fence", "campaign", "key", "credential", "webhook"}
+var catalogueTables = []string{"store", "fence", "item", "campaign", "key", "credential", "webhook", "segment"}
 
 // CreateBrand inserts a brand with catalogue version 1. ErrAlreadyExists: the id is taken.
 func (s *Store) CreateBrand(ctx context.Context, b brand.Brand) error {
@@ -73,10 +73,14 @@ func (s *Store) Write(ctx context.Context, w engine.CatalogueWrite) (version int
 		if err := checkExpected(ctx, tx, &w); err != nil {
 			return err
 		}
+		changes, err := campaignChanges(ctx, tx, &w)
+		if err != nil {
+			return err
+		}
 		if err := putRows(ctx, tx, version, &w); err != nil {
 			return err
 		}
-		return putAudit(ctx, tx, version, &w)
+		return putAudit(ctx, tx, version, &w, changes)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("write catalogue: %w", taken(err))
@@ -118,8 +122,16 @@ func checkExpected(ctx context.Context, tx pgx.Tx, w *engine.CatalogueWrite) err
 // auditedIDs bounds the ids that one audit row names.
 const auditedIDs = 100
 
-func putAudit(ctx context.Context, tx pgx.Tx, version int64, w *engine.CatalogueWrite) error {
+func putAudit(ctx context.Context, tx pgx.Tx, version int64, w *engine.CatalogueWrite, changes map[uuid.UUID]campaignDiff) error {
 	what := map[string]any{}
+	for name, said := range map[string]string{"action": w.Action, "note": w.Note} {
+		if said != "" {
+			what[name] = said
+		}
+	}
+	if len(changes) > 0 {
+		what["changes"] = changes
+	}
 	note := func(name string, n int, id func(int) uuid.UUID) {
 		if n == 0 {
 			return
@@ -138,6 +150,8 @@ func putAudit(ctx context.Context, tx pgx.Tx, version int64, w *engine.Catalogue
 	note("stores", len(w.Stores), func(i int) uuid.UUID { return w.Stores[i].ID })
 	note("fences", len(w.Fences), func(i int) uuid.UUID { return w.Fences[i].ID })
 	note("webhooks", len(w.Webhooks), func(i int) uuid.UUID { return w.Webhooks[i].ID })
+	note("items", len(w.Items), func(i int) uuid.UUID { return w.Items[i].ID })
+	note("segments", len(w.Segments), func(i int) uuid.UUID { return w.Segments[i].ID })
 	note("campaigns", len(w.Campaigns), func(i int) uuid.UUID { return w.Campaigns[i].ID })
 	body, err := json.Marshal(what)
 	if err != nil {

@@ -12,9 +12,11 @@ import (
 
 	"github.com/wantgo/wantgo/geo/geojson"
 	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/engine"
+	"github.com/wantgo/wantgo/services/item"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -35,6 +37,12 @@ func putRows(ctx context.Context, tx pgx.Tx, version int64, w *engine.CatalogueW
 		return err
 	}
 	if err := putAll(p, campaignRows, w.Campaigns, func(c *campaign.Campaign) time.Time { return c.DeletedAt }, addCampaign); err != nil {
+		return err
+	}
+	if err := putAll(p, itemRows, w.Items, func(i *item.Item) time.Time { return i.DeletedAt }, addItem); err != nil {
+		return err
+	}
+	if err := putAll(p, segmentRows, w.Segments, func(s *audience.Segment) time.Time { return s.DeletedAt }, addSegment); err != nil {
 		return err
 	}
 	if err := putAll(p, keyRows, w.Keys, func(k *brand.Key) time.Time { return k.RevokedAt }, addKey); err != nil {

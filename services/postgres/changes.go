@@ -64,6 +64,12 @@ func (r catalogueReader) read(c *engine.CatalogueChange) (err error) {
 	if c.Webhooks, err = readAll(r, `SELECT body, version, deleted_at, sealed, previous, previous_until FROM webhook`, scanWebhook); err != nil {
 		return err
 	}
+	if c.Items, err = readAll(r, `SELECT body, version, deleted_at FROM item`, scanItem); err != nil {
+		return err
+	}
+	if c.Segments, err = readAll(r, `SELECT body, version, deleted_at FROM segment`, scanSegment); err != nil {
+		return err
+	}
 	c.Campaigns, err = readAll(r, `SELECT body, version, deleted_at FROM campaign`, scanCampaign)
 	return err
 }

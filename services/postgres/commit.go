@@ -26,6 +26,7 @@ func (s *Store) Commit(ctx context.Context, writes []engine.PersonWrite) ([]bool
 	if len(writes) == 0 {
 		return committed, nil
 	}
+	s.results.note(writes)
 	if s.routed {
 		return s.commitRouted(ctx, writes)
 	}

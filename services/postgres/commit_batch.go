@@ -73,8 +73,8 @@ func (b *batch) add(i int32, w *engine.PersonWrite) error {
 	for j := range w.Places {
 		b.addPlace(i, &w.Places[j])
 	}
-	for j := range w.Traces {
-		if err := b.addTrace(i, &w.Traces[j]); err != nil {
+	for row := range traceRows(w.Traces) {
+		if err := b.addTraces(i, row); err != nil {
 			return err
 		}
 	}
@@ -125,14 +125,16 @@ func (b *batch) addPlace(i int32, p *engine.Place) {
 	t[10].text(p.Reason.String())
 }
 
-func (b *batch) addTrace(i int32, f *engine.Trace) error {
-	t := b.parts[partTrace]
-	var detail []byte
-	if len(f.Values) > 0 {
-		var err error
-		if detail, err = json.Marshal(f.Values); err != nil {
-			return err
-		}
+// addTraces adds a row of decisions.
+func (b *batch) addTraces(i int32, row []engine.Trace) error {
+	t, f := b.parts[partTrace], &row[0]
+	detail, err := detailOf(f)
+	if err != nil {
+		return err
+	}
+	others, err := othersOf(row)
+	if err != nil {
+		return err
 	}
 	t[0].int4(i)
 	t[1].uuid(f.ID)
@@ -147,6 +149,10 @@ func (b *batch) addTrace(i int32, f *engine.Trace) error {
 	t[10].text(f.Reason)
 	t[11].text(f.Channel)
 	t[12].json(detail)
+	t[13].textOrNull(others)
+	t[14].textOrNull(f.Arm)
+	t[15].uuidOrNull(f.SendID)
+	t[16].bool(f.Test)
 	return nil
 }
 
@@ -286,6 +292,9 @@ func (b *batch) addRest(i int32, w *engine.PersonWrite) error {
 		t[1].uuid(w.Receipts[j].NotificationID)
 		t[2].text(w.Receipts[j].Kind)
 		t[3].time(w.Receipts[j].At)
+	}
+	for j := range w.Purchases {
+		addPurchase(b.parts[partPurchase], i, &w.Purchases[j])
 	}
 	for j := range w.Letters {
 		b.addLetter(i, w.Version+1, &w.Letters[j])

@@ -32,6 +32,7 @@ const (
 	partRevoke
 	partCancel
 	partReceipt
+	partPurchase
 	partLetter
 	partCount
 )
@@ -52,10 +53,12 @@ var parts = [partCount]part{
 			SELECT v.person_id, v.brand_id, f.id, f.at, f.decided_at, f.cell, f.device_id, f.fence_id, f.store_id, f.ping_id, f.kind, f.reason
 			FROM {f} JOIN won v USING (i)`},
 	partTrace: {name: "put_trace", group: 1,
-		kinds: []columnKind{int4s, uuids, times, int8s, uuids, uuids, uuids, uuids, uuids, texts, texts, texts, jsons},
-		names: "i, id, at, campaign_rev, moment_id, device_id, campaign_id, notification_id, coupon_id, kind, reason, channel, detail",
-		sql: `INSERT INTO trace (person_id, brand_id, id, at, campaign_rev, moment_id, device_id, campaign_id, notification_id, coupon_id, kind, reason, channel, detail)
-			SELECT v.person_id, v.brand_id, f.id, f.at, f.campaign_rev, f.moment_id, f.device_id, f.campaign_id, f.notification_id, f.coupon_id, f.kind, f.reason, f.channel, f.detail
+		kinds: []columnKind{int4s, uuids, times, int8s, uuids, uuids, uuids, uuids, uuids, texts, texts, texts, jsons, texts, texts, uuids, bools},
+		names: "i, id, at, campaign_rev, moment_id, device_id, campaign_id, notification_id, coupon_id, kind, reason, channel, detail, others, arm, send_id, test",
+		sql: `INSERT INTO trace (person_id, brand_id, id, at, campaign_rev, moment_id, device_id, campaign_id, notification_id, coupon_id, kind, reason, channel, detail,
+				others, arm, send_id, test)
+			SELECT v.person_id, v.brand_id, f.id, f.at, f.campaign_rev, f.moment_id, f.device_id, f.campaign_id, f.notification_id, f.coupon_id, f.kind, f.reason, f.channel, f.detail,
+				f.others, f.arm, f.send_id, f.test
 			FROM {f} JOIN won v USING (i)`},
 	partClosed: {name: "closed", group: 2,
 		kinds: []columnKind{int4s, uuids, uuids},
@@ -125,6 +128,11 @@ var parts = [partCount]part{
 		sql: `INSERT INTO receipt (person_id, brand_id, notification_id, kind, at)
 			SELECT v.person_id, v.brand_id, f.notification_id, f.kind, f.at FROM {f} JOIN won v USING (i)
 			ON CONFLICT (person_id, brand_id, notification_id, kind) DO NOTHING`},
+	partPurchase: {name: "put_purchase", group: 4, // one that is there already fails: it would be counted twice
+		kinds: []columnKind{int4s, texts, times, floats, texts, uuids, uuids},
+		names: "i, id, at, amount, currency, store_id, coupon_id",
+		sql: `INSERT INTO purchase (person_id, brand_id, id, at, amount, currency, store_id, coupon_id)
+			SELECT v.person_id, v.brand_id, f.id, f.at, f.amount, f.currency, f.store_id, f.coupon_id FROM {f} JOIN won v USING (i)`},
 	partLetter: {name: "put_letter", group: 5, // of its own: who has no webhook pays nothing for it
 		kinds: []columnKind{int4s, uuids, uuids, uuids, times, int8s, times, int4s, bools, texts, texts},
 		names: "i, webhook_id, id, fact_id, at, seq, not_before, ordinal, awaits, event, external_id",

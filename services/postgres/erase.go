@@ -28,6 +28,7 @@ var erasures = []string{
 	`DELETE FROM trace WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM coupon WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM delivery WHERE person_id = $1 AND brand_id = $2`,
+	`DELETE FROM purchase WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM receipt WHERE person_id = $1 AND brand_id = $2`,
 	`DELETE FROM webhook_letter WHERE person_id = $1 AND brand_id = $2 AND event <> 'person.erased'`, // that one is told what was erased
 	`DELETE FROM location_use WHERE person_id = $1 AND brand_id = $2`,
@@ -65,6 +66,9 @@ func erase(ctx context.Context, tx pgx.Tx, routed bool, key engine.PersonKey, re
 	}
 	if status != engine.PersonErasing {
 		return engine.ErrStale
+	}
+	if err := rememberErased(ctx, tx, key, at); err != nil {
+		return err
 	}
 	statements := erasures
 	if routed {
@@ -115,9 +119,9 @@ func moveCoupons(ctx context.Context, tx pgx.Tx, from engine.PersonKey, to uuid.
 		return engine.ErrStale
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO coupon (person_id, brand_id, id, offer_id, campaign_id, issued_at, expires_at, code, block_id, stores, title,
-			redemption_id, redeemed_at, redeemed_store_id, redeemed_by)
+			redemption_id, redeemed_at, redeemed_store_id, redeemed_by, counted)
 		SELECT $3, brand_id, id, offer_id, campaign_id, issued_at, expires_at, code, block_id, stores, title,
-			redemption_id, redeemed_at, redeemed_store_id, redeemed_by FROM coupon WHERE person_id = $1 AND brand_id = $2
+			redemption_id, redeemed_at, redeemed_store_id, redeemed_by, redemption_id IS NOT NULL FROM coupon WHERE person_id = $1 AND brand_id = $2
 		ON CONFLICT (person_id, brand_id, id) DO NOTHING`, from.PersonID, from.BrandID, to)
 	return err
 }

@@ -47,7 +47,7 @@ func TestEraseLeavesOnlyTheTombstone(t *testing.T) {
 	require.Equal(t, []bool{true, true}, commit(t, s, fullWrite(key, 1, device.ID, noon), fullWrite(keys[1], 1, devices[1].ID, noon)))
 	require.Equal(t, []bool{true}, commit(t, s, old))
 	words := []string{key.PersonID.String(), device.ID.String(), "member-7", "push-secret"}
-	require.Equal(t, []string{"consent_event", "coupon", "delivery", "device", "location_use", "open_visit", "person", "person_external", "person_profile", "place", "push_address", "receipt", "revocation", "trace", "webhook_letter"},
+	require.Equal(t, []string{"consent_event", "coupon", "delivery", "device", "location_use", "open_visit", "person", "person_external", "person_profile", "place", "purchase", "push_address", "receipt", "revocation", "trace", "webhook_letter"},
 		tablesNaming(t, s, words...), "the test writes to every table about people")
 
 	receipt := uuid.New()

@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -79,33 +81,90 @@ func (s *Store) Traces(ctx context.Context, key engine.PersonKey, f engine.Trace
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
+	for limit := f.Limit + 1; ; limit *= 2 {
+		rows, err := s.traceRows(ctx, key, &f, limit)
+		if err != nil {
+			return nil, fmt.Errorf("traces: %w", err)
+		}
+		all := len(rows) < limit
+		found, err := listed(rows, &f, all)
+		if err != nil {
+			return nil, fmt.Errorf("traces: %w", err)
+		}
+		if all || len(found) >= f.Limit {
+			return found[:min(f.Limit, len(found))], nil
+		}
+	}
+}
+
+// traceRows reads whole rows: some decisions in them may be none that the filter asks for.
+func (s *Store) traceRows(ctx context.Context, key engine.PersonKey, f *engine.TraceFilter, limit int) ([]packedRow, error) {
+	_, greatest := engine.RoundOf(f.Before)
+	if f.Before == uuid.Nil {
+		greatest = uuid.Nil
+	}
 	rows, err := s.pool.Query(ctx, `SELECT `+traceColumns+`, `+placeColumns+`
 		FROM (SELECT f.* FROM trace f WHERE f.person_id = $1 AND f.brand_id = $2
 			AND ($3::timestamptz IS NULL OR f.at >= $3) AND ($4::timestamptz IS NULL OR f.at < $4)
-			AND ($5::uuid IS NULL OR f.id < $5) AND ($6 = '' OR f.reason = $6)
+			AND ($5::uuid IS NULL OR f.id <= $5) AND ($6 = '' OR f.reason = $6 OR strpos(f.others, '"r":"' || $6 || '"') > 0)
 			ORDER BY f.id DESC LIMIT $7) t
 		LEFT JOIN place p ON p.person_id = $1 AND p.brand_id = $2 AND p.id = t.moment_id
-		ORDER BY t.id DESC`, key.PersonID, key.BrandID, zeroTime(f.From), zeroTime(f.To), orNull(f.Before), f.Reason, f.Limit)
+		ORDER BY t.id DESC`, key.PersonID, key.BrandID, zeroTime(f.From), zeroTime(f.To), orNull(greatest), f.Reason, limit)
 	if err != nil {
-		return nil, fmt.Errorf("traces: %w", err)
+		return nil, err
 	}
-	return pgx.CollectRows(rows, scanTraceRow)
+	return pgx.CollectRows(rows, scanPackedRow)
 }
 
+// listed are the decisions of rows that a filter asks for, newest first. Unless they are all there are, the last row
+// may be one of several of its round, and is left out.
+func listed(rows []packedRow, f *engine.TraceFilter, all bool) (found []engine.TraceRow, err error) {
+	var last uuid.UUID // the greatest id of the last row's round
+	if !all {
+		_, last = engine.RoundOf(rows[len(rows)-1].first.ID)
+	}
+	for i := range rows {
+		traces, err := unfold(rows[i].first, rows[i].others)
+		if err != nil {
+			return nil, err
+		}
+		for j := range traces {
+			t := traces[j]
+			if (f.Reason == "" || t.Reason == f.Reason) && below(t.ID, f.Before) && (all || below(last, t.ID)) {
+				found = append(found, engine.TraceRow{Trace: t, Place: rows[i].place})
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b engine.TraceRow) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+	return found, nil
+}
+
+// below compares ids; everything is below the zero one.
+func below(a, b uuid.UUID) bool { return b == uuid.Nil || bytes.Compare(a[:], b[:]) < 0 }
+
 const (
-	traceColumns = `t.id, t.moment_id, t.device_id, t.campaign_id, t.campaign_rev, t.kind, t.reason, t.detail, t.at, t.notification_id, t.coupon_id, t.channel`
+	traceColumns = `t.id, t.moment_id, t.device_id, t.campaign_id, t.campaign_rev, t.kind, t.reason, t.detail, t.at, t.notification_id, t.coupon_id, t.channel,
+		coalesce(t.arm, ''), t.send_id, t.test, coalesce(t.others, '')`
 	placeColumns = `p.id, p.device_id, p.fence_id, p.store_id, p.kind, p.reason, p.at, p.decided_at, p.ping_id, p.cell`
 )
+
+// packedRow is a row of trace: its first decision and the array of the others.
+type packedRow struct {
+	first  engine.Trace
+	others string
+	place  *engine.Place
+}
 
 // traceScan takes traceColumns.
 type traceScan struct {
 	engine.Trace
 	detail []byte
+	others string
 }
 
 func (t *traceScan) targets() []any {
 	return []any{&t.ID, uuidOrZero{&t.MomentID}, uuidOrZero{&t.DeviceID}, uuidOrZero{&t.CampaignID}, &t.CampaignRev, &t.Kind, &t.Reason, &t.detail,
-		&t.At, uuidOrZero{&t.NotificationID}, uuidOrZero{&t.CouponID}, &t.Channel}
+		&t.At, uuidOrZero{&t.NotificationID}, uuidOrZero{&t.CouponID}, &t.Channel, &t.Arm, uuidOrZero{&t.SendID}, &t.Test, &t.others}
 }
 
 func (t *traceScan) finish() (engine.Trace, error) {
@@ -146,25 +205,30 @@ func (p *placeScan) finish() (*engine.Place, error) {
 	return &p.Place, nil
 }
 
-func scanTraceRow(row pgx.CollectableRow) (r engine.TraceRow, err error) {
+func scanPackedRow(row pgx.CollectableRow) (r packedRow, err error) {
 	var t traceScan
 	var p placeScan
 	if err = row.Scan(append(t.targets(), p.targets()...)...); err != nil {
 		return r, err
 	}
-	if r.Trace, err = t.finish(); err != nil {
+	if r.first, err = t.finish(); err != nil {
 		return r, err
 	}
-	r.Place, err = p.finish()
+	r.others = t.others
+	r.place, err = p.finish()
 	return r, err
 }
 
-func scanTrace(row pgx.CollectableRow) (engine.Trace, error) {
+func scanTraces(row pgx.CollectableRow) ([]engine.Trace, error) {
 	var t traceScan
 	if err := row.Scan(t.targets()...); err != nil {
-		return engine.Trace{}, err
+		return nil, err
 	}
-	return t.finish()
+	first, err := t.finish()
+	if err != nil {
+		return nil, err
+	}
+	return unfold(first, t.others)
 }
 
 func scanPlace(row pgx.CollectableRow) (engine.Place, error) {
@@ -195,19 +259,21 @@ func (s *Store) FactsOf(ctx context.Context, key engine.PersonKey, pings []uuid.
 		return nil, nil, fmt.Errorf("facts of pings: %w", err)
 	}
 	places, err := pgx.CollectRows(rows, scanPlace)
-	if err != nil || len(places) == 0 {
+	if err != nil {
 		return nil, nil, err
 	}
-	moments := make([]uuid.UUID, len(places))
+	moments := slices.Clone(pings) // an AppEvent is a moment itself
 	for i := range places {
-		moments[i] = places[i].ID
+		moments = append(moments, places[i].ID)
 	}
 	rows, err = s.pool.Query(ctx, `SELECT `+traceColumns+` FROM trace t WHERE t.person_id = $1 AND t.brand_id = $2 AND t.moment_id = ANY($3) ORDER BY t.id`,
 		key.PersonID, key.BrandID, moments)
 	if err != nil {
 		return nil, nil, fmt.Errorf("facts of pings: %w", err)
 	}
-	traces, err := pgx.CollectRows(rows, scanTrace)
+	rounds, err := pgx.CollectRows(rows, scanTraces)
+	traces := slices.Concat(rounds...)
+	slices.SortFunc(traces, func(a, b engine.Trace) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return places, traces, err
 }
 

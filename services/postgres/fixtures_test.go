@@ -88,8 +88,9 @@ func fullWrite(key engine.PersonKey, version int64, device uuid.UUID, at time.Ti
 		Coupons: []engine.CouponWrite{{Coupon: campaign.Coupon{ID: coupon, BrandID: key.BrandID, PersonID: key.PersonID, OfferID: uuid.New(), CampaignID: uuid.New(), Code: coupon.String()[:12], Block: uuid.New(), Stores: []uuid.UUID{uuid.New(), uuid.New()}, Title: "10%", IssuedAt: at, ExpiresAt: at.Add(24 * time.Hour)}}},
 		Deliveries: []engine.DeliveryWrite{{Lease: time.Minute, Delivery: pusher.Delivery{ID: uuid.New(), BrandID: key.BrandID, PersonID: key.PersonID, DeviceID: device, CampaignID: uuid.New(), DecisionID: trace,
 			Notification: notification, Provider: pusher.FCM, HighPriority: true, CreatedAt: at, NotBefore: at, Deadline: at.Add(10 * time.Minute), LeaseNode: uuid.New()}}},
-		Receipts: []engine.Receipt{{NotificationID: notification.ID, Kind: engine.Shown, At: at}},
-		Letters:  []engine.Letter{{ID: uuid.New(), WebhookID: uuid.New(), FactID: place, Event: brand.VisitEntered, At: at}},
+		Purchases: []audience.Purchase{{ID: uuid.NewString(), At: at, Amount: 4500, Currency: "KRW", StoreID: uuid.New(), CouponID: coupon}},
+		Receipts:  []engine.Receipt{{NotificationID: notification.ID, Kind: engine.Shown, At: at}},
+		Letters:   []engine.Letter{{ID: uuid.New(), WebhookID: uuid.New(), FactID: place, Event: brand.VisitEntered, At: at}},
 	}
 }
 

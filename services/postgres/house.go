@@ -20,12 +20,15 @@ const (
 	partitionsPrefix = "place_h"
 )
 
-// KeepHouse makes the partitions of the coming day, adds places older than their brand's retention to the sums and
+// KeepHouse makes the partitions of the coming day, closes the results of hours whose places are due to go, adds places older than their brand's retention to the sums and
 // removes them (a whole partition by dropping it), both in one transaction, and removes old revocations, requests,
 // location-use records and ended deliveries. Tombstones stay: an erased person must not come back. now is engine time;
 // revocations and requests go by the database's clock. Several nodes may keep house at once, and any may die in it.
 func (s *Store) KeepHouse(ctx context.Context, now time.Time) (report engine.HouseReport, err error) {
 	if err := s.makePartitions(ctx, now, &report); err != nil {
+		return report, fmt.Errorf("keep house: %w", err)
+	}
+	if err := s.closeResults(ctx, now); err != nil {
 		return report, fmt.Errorf("keep house: %w", err)
 	}
 	if s.routed {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,6 +38,14 @@ func (s *Store) retentions(ctx context.Context) (r retentions, err error) {
 		return nil
 	})
 	return r, err
+}
+
+// of is how long a brand keeps places.
+func (r retentions) of(brand uuid.UUID) time.Duration {
+	if i := slices.Index(r.brands, brand); i >= 0 {
+		return r.kept[i]
+	}
+	return usualRetention
 }
 
 // expired lists the brands whose places from before t are due at now, and whether those are all brands.
@@ -244,7 +253,7 @@ func sliceSQL(table string) string {
 func tid(block int64) string { return fmt.Sprintf("(%d,0)", block) }
 
 func blocksOf(ctx context.Context, q rowQuerier, table string) (blocks int64, err error) {
-	err = q.QueryRow(ctx, `SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint FROM pg_class c
+	err = q.QueryRow(ctx, `SELECT coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::bigint FROM pg_class c
 		WHERE c.oid = to_regclass($1)`, table).Scan(&blocks)
 	if err == pgx.ErrNoRows {
 		return 0, nil
@@ -260,9 +269,9 @@ func sumSQL(places string) string {
 	return `counted AS (
 		SELECT brand_id, store_id, at, '00000000-0000-0000-0000-000000000000'::uuid AS campaign_id, kind, reason FROM ` + places + `
 		UNION ALL
-		SELECT g.brand_id, g.store_id, g.at, t.campaign_id, t.kind, t.reason FROM ` + places + ` g
+		SELECT g.brand_id, g.store_id, g.at, ` + candidateCampaign + `, t.kind, ` + candidateReason + ` FROM ` + places + ` g
 			JOIN trace t ON t.person_id = g.person_id AND t.brand_id = g.brand_id AND t.moment_id = g.id
-				AND t.id >= (left(g.id::text, 8) || '-0000-0000-0000-000000000000')::uuid AND t.id < $1
+				AND t.id >= (left(g.id::text, 8) || '-0000-0000-0000-000000000000')::uuid AND t.id < $1` + candidates + `
 			WHERE t.campaign_id IS NOT NULL),
 	grouped AS MATERIALIZED (
 		SELECT brand_id, (at AT TIME ZONE 'UTC')::date AS day, extract(hour FROM at AT TIME ZONE 'UTC')::smallint AS hour,

@@ -84,6 +84,7 @@ func withMigrations(ctx context.Context, url string, do func(*goose.Provider) er
 	if err != nil {
 		return hideURL(err)
 	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // through a pooler nothing can be prepared
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
 	p, err := newProvider(db)

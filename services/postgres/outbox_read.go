@@ -49,6 +49,22 @@ func ReadDeliveryEnds(ctx context.Context, url string, brand uuid.UUID) (Deliver
 	return ends, nil
 }
 
+// Tidy does at once, over a connection of its own, what autovacuum would do within a minute, so that it does not do it
+// while something is measured.
+func Tidy(ctx context.Context, url string) error {
+	conn, err := connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	for _, sql := range []string{`SET statement_timeout = 0`, `VACUUM (ANALYZE)`} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("tidy: %w", err)
+		}
+	}
+	return nil
+}
+
 // ReadDeliveries calls f for every delivery of a brand, in no order, over a connection of its own.
 func ReadDeliveries(ctx context.Context, url string, brand uuid.UUID, f func(*pusher.Delivery) error) error {
 	conn, err := connect(ctx, url)

@@ -126,7 +126,8 @@ func TestClaimsDoNotOverlap(t *testing.T) {
 	}
 }
 
-// A moment's next attempt goes before any bulk, however long that is due, and bulk keeps its share.
+// A moment's next attempt goes before any bulk, however long that is due, and bulk keeps its share; so it does when the
+// node that held all of them has died.
 func TestClaimsByRank(t *testing.T) {
 	s := postgrestest.New(t)
 	node, keys, _ := waiting(t, s, 120, time.Hour)
@@ -142,21 +143,28 @@ func TestClaimsByRank(t *testing.T) {
 		waits = append(waits, pusher.Wait{Key: k, NotBefore: now.Add(time.Duration(i-200) * time.Second)})
 	}
 	require.NoError(t, s.Postpone(t.Context(), node, waits))
-	var claims [][3]int
-	for {
-		claimed, err := s.Claim(t.Context(), node, time.Hour, 32)
-		require.NoError(t, err)
-		if len(claimed) == 0 {
-			break
+	claims := func(node uuid.UUID, unsure bool) (claims [][3]int) {
+		for {
+			claimed, err := s.Claim(t.Context(), node, time.Hour, 32)
+			require.NoError(t, err)
+			if len(claimed) == 0 {
+				return claims
+			}
+			var of [3]int
+			for _, d := range claimed {
+				require.Equal(t, ranks[d.ID], d.Notification.Rank)
+				require.Equal(t, unsure, d.Unsure)
+				of[ranks[d.ID]]++
+			}
+			claims = append(claims, of)
 		}
-		var of [3]int
-		for _, d := range claimed {
-			require.Equal(t, ranks[d.ID], d.Notification.Rank)
-			of[ranks[d.ID]]++
-		}
-		claims = append(claims, of)
 	}
-	require.Equal(t, [][3]int{{28, 2, 2}, {12, 18, 2}, {0, 20, 12}, {0, 0, 24}}, claims)
+	byRank := [][3]int{{28, 2, 2}, {12, 18, 2}, {0, 20, 12}, {0, 0, 24}}
+	require.Equal(t, byRank, claims(node, false))
+	require.Empty(t, claims(uuid.New(), false), "while it lives")
+	_, err = postgres.Pool(s).Exec(t.Context(), `UPDATE delivery SET lease_until = now(), next_at = now()`)
+	require.NoError(t, err)
+	require.Equal(t, byRank, claims(uuid.New(), true))
 }
 
 func TestPostponeWaits(t *testing.T) {

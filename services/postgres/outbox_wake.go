@@ -26,7 +26,7 @@ const (
 // attempt. It reads without locks and changes them one by one: what was taken or ended meanwhile stays as it is.
 func (s *Store) Wake(ctx context.Context, brandID uuid.UUID, provider pusher.Provider) (int, error) {
 	rows, err := s.pool.Query(ctx, `SELECT brand_id, person_id, id FROM delivery WHERE state = 'pending' AND brand_id = $1 AND provider = $2
-		AND lease_node IS NULL AND attempt > 0 AND next_at > now() AND deadline > now() ORDER BY next_at LIMIT $3`, brandID, string(provider), mostWoken)
+		AND lease_node IS NULL AND attempt > 0 AND not_before > now() AND deadline > now() ORDER BY not_before LIMIT $3`, brandID, string(provider), mostWoken)
 	if err != nil {
 		return 0, fmt.Errorf("wake: %w", err)
 	}

@@ -38,7 +38,9 @@ var smallTables = map[string]string{
 
 // Indexes that hold few rows by their condition, however large the table is.
 var smallIndexes = map[string]string{
-	"stock_block_lease": "blocks that are out: some a node and offer",
+	"stock_block_lease":  "blocks that are out: some a node and offer",
+	"coupon_uncounted":   "redemptions of the last minute",
+	"purchase_uncounted": "sales of the last minute",
 }
 
 // Statements that may read a large table from end to end, by a part of their text.
@@ -48,6 +50,7 @@ var wideStatements = map[string]string{
 	"SELECT brand_id, person_id, receipt, at FROM tombstone": "the list of erasures is of everybody",
 	"FROM place_default p JOIN":                              "house-keeping goes through it by blocks",
 	"SELECT w.id FROM webhook w WHERE w.deleted_at":          "webhooks are few",
+	"extract(epoch FROM t.at) / 900":                         "an hour of decisions, which stand together: by a BRIN index where the table is large",
 }
 
 // served calls every method of a Store that runs a statement. A method that is missing here fails the test.
@@ -69,6 +72,25 @@ func (v *served) calls() map[string]func(ctx context.Context) error {
 	return map[string]func(ctx context.Context) error{
 		"Load": func(ctx context.Context) error { _, err := s.Load(ctx, []engine.PersonKey{key}); return err },
 		"Due":  func(ctx context.Context) error { _, err := s.Due(ctx, now, 100); return err },
+		"Scan": func(ctx context.Context) error { _, err := s.Scan(ctx, v.brand, uuid.Nil, 100); return err },
+		"Purchased": func(ctx context.Context) error {
+			_, err := s.Purchased(ctx, v.brand, []uuid.UUID{key.PersonID}, []string{"r-1"})
+			return err
+		},
+		"PeopleByExternalID": func(ctx context.Context) error {
+			_, err := s.PeopleByExternalID(ctx, v.brand, []string{"x", "y"})
+			return err
+		},
+		"ErasedExternalIDs": func(ctx context.Context) error {
+			_, err := s.ErasedExternalIDs(ctx, v.brand, []string{"x", "y"})
+			return err
+		},
+		"NewPeople": func(ctx context.Context) error {
+			r := registration(v.brand, "")
+			r.Profile.ExternalID = uuid.NewString()
+			_, err := s.NewPeople(ctx, []engine.Registration{r})
+			return err
+		},
 		"Visited": func(ctx context.Context) error {
 			_, err := s.Visited(ctx, v.brand, []uuid.UUID{uuid.New(), uuid.New()})
 			return err
@@ -162,6 +184,10 @@ func (v *served) calls() map[string]func(ctx context.Context) error {
 		"CreateBrand": func(ctx context.Context) error {
 			return s.CreateBrand(ctx, brand.Brand{ID: uuid.New(), CreatedAt: now})
 		},
+		"CampaignChanges": func(ctx context.Context) error {
+			_, err := s.CampaignChanges(ctx, v.brand, uuid.New(), 500, 10)
+			return err
+		},
 		"Changes": func(ctx context.Context) error { _, err := s.Changes(ctx, v.brand, 1_000_000); return err },
 		"Write": func(ctx context.Context) error {
 			shop, deal := store.Store{ID: uuid.New()}, campaign.Campaign{ID: uuid.New()}
@@ -209,6 +235,42 @@ func (v *served) calls() map[string]func(ctx context.Context) error {
 		},
 		"Letters": func(ctx context.Context) error {
 			_, err := s.Letters().DeadLetters(ctx, v.brand, uuid.New(), webhook.DeadCursor{}, 10)
+			return err
+		},
+		"PlanSending": func(ctx context.Context) error {
+			_, err := s.PlanSending(ctx, aSending(v.brand, uuid.New(), now))
+			return err
+		},
+		"TakeSendings": func(ctx context.Context) error {
+			_, err := s.TakeSendings(ctx, v.node, time.Minute, now, 4)
+			return err
+		},
+		"PutSending": func(ctx context.Context) error {
+			_, err := s.PutSending(ctx, aSending(v.brand, uuid.New(), now), v.node, time.Minute)
+			return gone(err)
+		},
+		"CancelSending": func(ctx context.Context) error {
+			_, err := s.CancelSending(ctx, v.brand, uuid.New(), "x", now)
+			return absent(err)
+		},
+		"Sending": func(ctx context.Context) error { _, err := s.Sending(ctx, v.brand, uuid.New()); return absent(err) },
+		"Sendings": func(ctx context.Context) error {
+			_, err := s.Sendings(ctx, v.brand, uuid.Nil, engine.Sending{}, 10)
+			_, err2 := s.Sendings(ctx, v.brand, uuid.New(), engine.Sending{At: now}, 10)
+			return one(err, err2)
+		},
+		"CancelledSendings": func(ctx context.Context) error { _, err := s.CancelledSendings(ctx, now); return err },
+		"WithdrawBatch": func(ctx context.Context) error {
+			_, err := s.WithdrawBatch(ctx, v.brand, uuid.New(), "x", 10)
+			return err
+		},
+		"CouponEnds": func(ctx context.Context) error {
+			_, err := s.CouponEnds(ctx, v.brand, now, now.Add(time.Hour), engine.CouponEnd{}, 10)
+			return err
+		},
+		"CountResults": func(ctx context.Context) error { return s.CountResults(ctx, now) },
+		"QueryResults": func(ctx context.Context) error {
+			_, _, err := s.QueryResults(ctx, engine.ResultFilter{BrandID: v.brand, From: now, To: now, ByDay: true, Campaigns: []uuid.UUID{v.brand}}, 10)
 			return err
 		},
 		"Requests": func(ctx context.Context) error {
@@ -303,21 +365,31 @@ func fill(t *testing.T, s *postgres.Store, b uuid.UUID) {
 		`INSERT INTO delivery (person_id, brand_id, id, created_at, not_before, deadline, next_at, attempt, high_priority, device_id, notification_id, state, provider, notification)
 			SELECT person_id, brand_id, gen_random_uuid(), now(), now(), now(), now() + interval '1 hour', 0, false, gen_random_uuid(), gen_random_uuid(),
 			CASE WHEN person_id::text < '8' THEN 'accepted' ELSE 'pending' END, 'fcm', '{}' FROM person`,
+		`INSERT INTO sending (brand_id, id, campaign_id, at, deadline, next_at, ended_at, version, state, body) SELECT $1, gen_random_uuid(), gen_random_uuid(),
+			now() - i * interval '1 hour', now(), now(), CASE WHEN i % 100 <> 0 THEN now() - i * interval '1 hour' END, 1,
+			CASE WHEN i % 50 = 1 THEN 'cancelled' ELSE 'done' END, '{}' FROM generate_series(1, $2::int) i`,
 		`INSERT INTO open_visit SELECT person_id, brand_id, gen_random_uuid(), gen_random_uuid(), now() FROM person`,
 		`INSERT INTO device SELECT brand_id, gen_random_uuid(), person_id, 1, 1, now(), false, 'd' || person_id, 'android', '1', 'ko', 'Asia/Seoul' FROM person`,
 		`INSERT INTO push_address_event SELECT brand_id, gen_random_uuid(), id, now() - random() * interval '80 days', now(), 'dropped', 'UNREGISTERED', 'fcm', 'token',
 			sha256(id::text::bytea) FROM device`,
 		`INSERT INTO push_address SELECT brand_id, 'fcm', 'token', sha256(id::text::bytea), 'v', id, false, '', 'live', now() FROM device`,
+		`INSERT INTO purchase SELECT person_id, brand_id, 'r-1', now(), 1, 'KRW', NULL, NULL, true FROM person`,
+		`INSERT INTO erased_external SELECT brand_id, sha256(person_id::text::bytea), now() FROM person`,
+		`INSERT INTO segment (brand_id, id, version, body) SELECT $1, gen_random_uuid(), i, '{}' FROM generate_series(1, $2::int) i`,
 		`INSERT INTO person_external SELECT brand_id, 'p' || person_id, person_id FROM person`,
 		`INSERT INTO store (brand_id, id, version, latitude, longitude, body, external_id) SELECT $1, gen_random_uuid(), i, 37, 127, '{}', 's' || i FROM generate_series(1, $2::int) i`,
 		`INSERT INTO fence (brand_id, id, version, store_id, purpose, latitude, longitude, radius, body) SELECT brand_id, gen_random_uuid(), version, id, 'near', 37, 127, 100, '{}' FROM store`,
 		`INSERT INTO campaign (brand_id, id, version, body) SELECT brand_id, gen_random_uuid(), version, '{}' FROM store`,
+		`INSERT INTO item (brand_id, id, version, external_id, body) SELECT brand_id, gen_random_uuid(), version, external_id, '{}' FROM store`,
 		`INSERT INTO key (brand_id, id, version, created_at, kind, name, hash, scopes, store_ids) SELECT brand_id, id, version, now(), 'api', '', '\x', '{}', '{}' FROM store`,
 		`INSERT INTO credential (brand_id, id, version, updated_at, sandbox, provider, fingerprint, sealed, project_id, key_id, team_id, topic)
 			SELECT brand_id, id, version, now(), false, 'fcm', '', '\x', '', '', '', '' FROM store`,
 		`INSERT INTO stock_block SELECT $1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), 10, 0, 1, now() FROM generate_series(1, $2::int)`,
 		`INSERT INTO revocation SELECT $1, gen_random_uuid(), gen_random_uuid(), now() - i * interval '100 ms', 'paused' FROM generate_series(1, $2::int) i`,
 		`INSERT INTO request SELECT $1, 's', i::text, now() - i * interval '1 second' FROM generate_series(1, $2::int) i`,
+		`INSERT INTO result_hour SELECT $1, now() - i * interval '1 hour', now(), i > 100 FROM generate_series(1, $2::int) i`,
+		`INSERT INTO result_live SELECT $1, now(), '2026-01-01'::date + i % 100, gen_random_uuid(), gen_random_uuid(), '', 'WON', 1 FROM generate_series(1, $2::int) i`,
+		`INSERT INTO result_sum SELECT $1, '2026-01-01'::date + i % 100, gen_random_uuid(), gen_random_uuid(), '', 'WON', 1 FROM generate_series(1, $2::int) i`,
 		`INSERT INTO place_sum SELECT $1, '2026-01-01', i % 24, gen_random_uuid(), gen_random_uuid(), 'entered', 'WON', 1 FROM generate_series(1, $2::int) i`,
 		`INSERT INTO tombstone SELECT $1, gen_random_uuid(), gen_random_uuid(), now(), now() - i * interval '1 minute' FROM generate_series(1, $2::int) i`,
 		`INSERT INTO audit SELECT $1, gen_random_uuid(), now(), i, 'k', '{}' FROM generate_series(1, $2::int) i`,

@@ -50,6 +50,7 @@ type Store struct {
 	options Options
 	log     *slog.Logger
 	house   houseMemory
+	results resultMemory
 	// routed: statements about people name one person each (see router.go). distributed: they must, because the person
 	// table is a distributed one.
 	routed, distributed bool

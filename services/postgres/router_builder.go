@@ -109,6 +109,8 @@ func (b *builder) int8OrNull(v int64) string {
 	})
 }
 
+func (b *builder) float(v float64) string { return b.arg(floats, func(c *column) { c.float(v) }) }
+
 func (b *builder) blob(v []byte) string { return b.arg(blobs, func(c *column) { c.blob(v) }) }
 
 // json writes a JSON text; nil is NULL.

@@ -65,8 +65,8 @@ func moveCouponsRouted(ctx context.Context, tx pgx.Tx, from engine.PersonKey, to
 		if err == nil {
 			c := &coupons[i]
 			_, err = tx.Exec(ctx, `INSERT INTO coupon (person_id, brand_id, id, offer_id, campaign_id, issued_at, expires_at, code, block_id, stores, title,
-					redemption_id, redeemed_at, redeemed_store_id, redeemed_by)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (person_id, brand_id, id) DO NOTHING`,
+					redemption_id, redeemed_at, redeemed_store_id, redeemed_by, counted)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $12::uuid IS NOT NULL) ON CONFLICT (person_id, brand_id, id) DO NOTHING`,
 				append([]any{to, c.BrandID, c.ID, c.OfferID, orNull(c.CampaignID), c.IssuedAt, zeroTime(c.ExpiresAt), c.Code, orNull(c.Block),
 					emptyNotNil(c.Stores), c.Title}, redemptionOrNulls(c.Redemption)...)...)
 		}

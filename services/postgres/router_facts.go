@@ -19,6 +19,7 @@ func routedFacts(w *engine.PersonWrite) (u unit, err error) {
 		return nil, err
 	}
 	u = routedCoupons(u, w)
+	u = routedPurchases(u, w)
 	if u, err = routedDeliveries(u, w); err != nil {
 		return nil, err
 	}
@@ -95,18 +96,20 @@ func routedPlaces(u unit, w *engine.PersonWrite) unit {
 
 func routedTraces(u unit, w *engine.PersonWrite) (unit, error) {
 	b := insertInto(w.Key.PersonID, w.Key.BrandID, "trace",
-		"id, at, campaign_rev, moment_id, device_id, campaign_id, notification_id, coupon_id, kind, reason, channel, detail")
-	for i := range w.Traces {
-		f := &w.Traces[i]
-		var detail []byte
-		if len(f.Values) > 0 {
-			var err error
-			if detail, err = json.Marshal(f.Values); err != nil {
-				return nil, err
-			}
+		"id, at, campaign_rev, moment_id, device_id, campaign_id, notification_id, coupon_id, kind, reason, channel, detail, others, arm, send_id, test")
+	for row := range traceRows(w.Traces) {
+		f := &row[0]
+		detail, err := detailOf(f)
+		if err != nil {
+			return nil, err
+		}
+		others, err := othersOf(row)
+		if err != nil {
+			return nil, err
 		}
 		b.row(b.uuid(f.ID), b.time(f.At), b.int8(f.CampaignRev), b.uuidOrNull(f.MomentID), b.uuidOrNull(f.DeviceID), b.uuidOrNull(f.CampaignID),
-			b.uuidOrNull(f.NotificationID), b.uuidOrNull(f.CouponID), b.text(f.Kind), b.text(f.Reason), b.text(f.Channel), b.json(detail))
+			b.uuidOrNull(f.NotificationID), b.uuidOrNull(f.CouponID), b.text(f.Kind), b.text(f.Reason), b.text(f.Channel), b.json(detail),
+			b.textOrNull(others), b.textOrNull(f.Arm), b.uuidOrNull(f.SendID), b.bool(f.Test))
 	}
 	return b.appendTo(u, ""), nil
 }

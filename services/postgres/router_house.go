@@ -174,8 +174,8 @@ func sumRouted(ctx context.Context, tx pgx.Tx, f routedFold) error {
 	where, args := f.where()
 	for _, counted := range []string{
 		`'00000000-0000-0000-0000-000000000000'::uuid, p.kind, p.reason, count(*) FROM ` + f.table + ` p WHERE ` + where,
-		`t.campaign_id, t.kind, t.reason, count(*) FROM ` + f.table + ` p
-			JOIN trace t ON t.person_id = p.person_id AND t.brand_id = p.brand_id AND t.moment_id = p.id WHERE t.campaign_id IS NOT NULL AND ` + where,
+		candidateCampaign + `, t.kind, ` + candidateReason + `, count(*) FROM ` + f.table + ` p
+			JOIN trace t ON t.person_id = p.person_id AND t.brand_id = p.brand_id AND t.moment_id = p.id` + candidates + ` WHERE t.campaign_id IS NOT NULL AND ` + where,
 	} {
 		_, err := tx.Exec(ctx, `INSERT INTO place_sum (brand_id, day, hour, store_id, campaign_id, kind, reason, count)
 			SELECT p.brand_id, (p.at AT TIME ZONE 'UTC')::date, extract(hour FROM p.at AT TIME ZONE 'UTC')::smallint,

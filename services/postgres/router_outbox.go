@@ -46,7 +46,7 @@ func (s *Store) dueRouted(ctx context.Context, limit int) (due []pusher.Key, err
 	var late [][]pusher.Key
 	for r := pusher.RankMoment; r <= pusher.RankBulk; r++ {
 		rows, err := s.pool.Query(ctx, `SELECT brand_id, person_id, id FROM delivery WHERE state = 'pending' AND `+rankOf+` = $2::smallint
-			AND next_at <= now() ORDER BY next_at LIMIT $1`, 4*limit, int16(r))
+			AND not_before <= now() AND next_at <= now() ORDER BY not_before LIMIT $1`, 4*limit, int16(r))
 		if err != nil {
 			return nil, fmt.Errorf("claim: %w", err)
 		}

@@ -15,15 +15,22 @@ import (
 // fanOut is the statements that ask every shard, each with the reason why it may. They are found by their beginning.
 var fanOut = []struct{ begins, why string }{
 	{`SELECT brand_id, person_id FROM person WHERE due_at`, "the sweep of timers: who is due is known to nobody; some hundreds at a time"},
+	{`SELECT brand_id, person_id FROM person WHERE brand_id = $1 AND person_id >`, "a brand's people one after the other; paged"},
 	{`SELECT DISTINCT brand_id, person_id FROM open_visit`, "who is in a fence: a campaign's start, a fence's change; paged"},
 	{`SELECT person_id FROM person WHERE brand_id = $1 AND successor_id`, "who gave to a person, at its erasure"},
 	{`SELECT c.id, c.brand_id, c.person_id, c.offer_id, c.campaign_id, c.code, c.block_id, c.stores, c.title, c.issued_at, c.expires_at, c.redemption_id, c.redeemed_store_id, c.redeemed_at, c.redeemed_by FROM coupon c JOIN person p`,
 		"a till has the code and nothing else: one index look-up a shard, once a redemption"},
 	{`SELECT person_id FROM delivery WHERE brand_id = $1 AND`, "a receipt has the delivery's id and nothing else: one index look-up a shard"},
 	{`SELECT brand_id, person_id, id FROM delivery WHERE state = 'pending'`, "the sweep of deliveries: what is due is known to nobody; takes no lock"},
+	{`SELECT brand_id, id, version FROM sending WHERE ended_at IS NULL`, "the sweep of sendings; takes no lock"},
+	{`SELECT id, brand_id FROM sending WHERE state = 'cancelled'`, "every node learns which sendings were cancelled lately"},
+	{`SELECT brand_id, person_id, expires_at FROM coupon c WHERE`, "whose coupons end on a day; paged"},
 	{`SELECT count(DISTINCT id) FROM coupon WHERE brand_id`, "what was issued from a block, once in the block's life"},
 	{`SELECT brand_id, person_id, reason, appended_at FROM revocation`, "every node reads what all have appended, once a second, by time"},
 	{`SELECT count(*) AS due`, "house-keeping"},
+	{`SELECT floor(extract(epoch FROM t.at) / 900)::bigint AS quarter`, "an hour of a brand's decisions, for results: each shard groups its own"},
+	{`SELECT c.person_id, c.brand_id, c.id, c.campaign_id, c.issued_at FROM coupon c WHERE c.redemption_id IS NOT NULL AND NOT c.counted`, "what no result counts yet is known to nobody; takes no lock"},
+	{`SELECT u.person_id, u.brand_id, u.id, u.at, u.amount, u.currency FROM purchase u WHERE NOT u.counted`, "the same"},
 	{`SELECT DISTINCT fence_id FROM open_visit`, "whether anybody is inside a changed fence"},
 	{`INSERT INTO place_sum (brand_id, day, hour, store_id, campaign_id, kind, reason, count) SELECT`, "house-keeping: the one statement that reads persons' tables and writes another, in a transaction of its own"},
 	{`DELETE FROM place`, "house-keeping"},
@@ -42,12 +49,13 @@ var fanOut = []struct{ begins, why string }{
 	{`SELECT l.webhook_id, count(*) FILTER`, "somebody looks at what waits"},
 	{`SELECT brand_id, id, lease_until FROM stock_block WHERE reclaimed_at IS NULL`, "the sweep of stock blocks; takes no lock"},
 	{`UPDATE stock_block SET lease_until = now()`, "a node renews its blocks of all brands at once"},
+	{`SELECT external_id FROM person_external WHERE brand_id = $1 AND person_id`, "erasure: the person's own ids are not known"},
 	{`DELETE FROM person_external WHERE person_id`, "erasure: the person's own ids are not known"},
 	{`UPDATE delivery SET state = 'expired', code = 'RESTORED'`, "a database of the past is made fit for use, once, before any node runs"},
 	{`DELETE FROM request WHERE answer IS NULL`, "the same"}, {`UPDATE stock_block SET used = size`, "the same"},
-	{`SELECT kind, count(*) FROM place`, "a report"}, {`SELECT reason, count(*) FROM trace`, "a report"}, {`SELECT state, count(*) FROM delivery`, "a report"},
+	{`SELECT kind, count(*) FROM place`, "a report"}, {`SELECT coalesce(o.v ->> 'r', t.reason), count(*) FROM trace`, "a report"}, {`SELECT state, count(*) FROM delivery`, "a report"},
 	{`SELECT f.purpose, count(*) FROM place p JOIN fence f`, "a report; fences are on every node"}, {`SELECT 'all', count(*) FROM`, "a report"},
-	{`SELECT person_id, reason FROM trace WHERE brand_id`, "the demo's examples"},
+	{`SELECT person_id, reason FROM trace WHERE brand_id`, "the demo's examples"}, {`SELECT t.person_id, coalesce(o.v ->> 'r', t.reason) FROM trace`, "the demo's examples"},
 }
 
 // refused is what a distributed table does not take in any statement.

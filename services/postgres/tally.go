@@ -31,7 +31,7 @@ func (s *Store) Tally(ctx context.Context, brand uuid.UUID, since time.Time) (t 
 	}
 	floor := leastID(since)
 	t.Transitions = by(`SELECT kind, count(*) FROM place WHERE brand_id = $1 AND id >= $2 GROUP BY kind`, floor)
-	t.Decisions = by(`SELECT reason, count(*) FROM trace WHERE brand_id = $1 AND id >= $2 GROUP BY reason`, floor)
+	t.Decisions = by(`SELECT `+candidateReason+`, count(*) FROM trace t`+candidates+` WHERE t.brand_id = $1 AND t.id >= $2 GROUP BY 1`, floor)
 	t.Deliveries = by(`SELECT state, count(*) FROM delivery WHERE brand_id = $1 AND created_at >= $2 GROUP BY state`, since)
 	t.Visits = by(`SELECT f.purpose, count(*) FROM place p JOIN fence f ON f.brand_id = p.brand_id AND f.id = p.fence_id
 		WHERE p.brand_id = $1 AND p.id >= $2 AND p.kind = 'entered' GROUP BY f.purpose`, floor)["visit"]
@@ -70,8 +70,8 @@ func (s *Store) Examples(ctx context.Context, brand uuid.UUID, since time.Time) 
 	if err != nil {
 		return won, refused, err
 	}
-	refused, err = s.example(ctx, brand, since, `SELECT person_id, reason FROM trace WHERE brand_id = $1 AND id >= $2
-		AND reason NOT IN ('WON', 'OUTRANKED') ORDER BY reason <> 'CAP_REACHED', id DESC LIMIT 1`)
+	refused, err = s.example(ctx, brand, since, `SELECT t.person_id, `+candidateReason+` FROM trace t`+candidates+` WHERE t.brand_id = $1 AND t.id >= $2
+		AND `+candidateReason+` NOT IN ('WON', 'OUTRANKED') ORDER BY `+candidateReason+` <> 'CAP_REACHED', t.id DESC LIMIT 1`)
 	return won, refused, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -58,14 +59,30 @@ func (s *Letters) placeOf(ctx context.Context, l *webhook.Letter, f *webhook.Fac
 	return err
 }
 
+// traceOf finds the decision among those of its round.
 func (s *Letters) traceOf(ctx context.Context, l *webhook.Letter, f *webhook.Fact) error {
-	row, err := oneOf(ctx, s, l, scanTraceRow, `SELECT `+traceColumns+`, `+placeColumns+` FROM trace t
+	least, greatest := engine.RoundOf(l.FactID)
+	rows, err := s.pool.Query(ctx, `SELECT `+traceColumns+`, `+placeColumns+` FROM trace t
 		LEFT JOIN place p ON p.person_id = $1 AND p.brand_id = $2 AND p.id = t.moment_id
-		WHERE t.person_id = $1 AND t.brand_id = $2 AND t.id = $3`, l.FactID)
-	if f.Gone = row == nil; row != nil {
-		f.Trace, f.Place = &row.Trace, row.Place
+		WHERE t.person_id = $1 AND t.brand_id = $2 AND t.id >= $3 AND t.id <= $4`, l.Key.PersonID, l.Key.BrandID, least, greatest)
+	if err != nil {
+		return err
 	}
-	return err
+	found, err := pgx.CollectRows(rows, scanPackedRow)
+	if err != nil {
+		return err
+	}
+	f.Gone = true
+	for i := range found {
+		traces, err := unfold(found[i].first, found[i].others)
+		if err != nil {
+			return err
+		}
+		if at := slices.IndexFunc(traces, func(t engine.Trace) bool { return t.ID == l.FactID }); at >= 0 {
+			f.Trace, f.Place, f.Gone = &traces[at], found[i].place, false
+		}
+	}
+	return nil
 }
 
 func (s *Letters) deliveryOf(ctx context.Context, l *webhook.Letter, f *webhook.Fact) error {
