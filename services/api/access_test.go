@@ -145,9 +145,15 @@ func TestAnotherBrandsIDsDoNotExist(t *testing.T) {
 	shop := tn.store("s1")
 	fence := tn.fence(shop)
 	campaign := tn.campaign("c1", "s1")
+	segment := tn.segment("vip", "")
+	tn.person("m1")
+	sold := tn.item("i1", "")
 	d, mine := tn.device(), other.device()
 	keys := f.engine.Keys(tn.id)
 	id := uuid.NewString
+	receiver := newReceiver(t)
+	f.tells(receiver)
+	hook := tn.webhook(receiver, nil).GetWebhook()
 	ours, strangers := other.server(), other.phone(mine.GetDeviceToken())
 	store := aStore("s1")
 	store.Id = shop.GetId()
@@ -181,18 +187,53 @@ func TestAnotherBrandsIDsDoNotExist(t *testing.T) {
 		{ours, v1.CampaignService_ActivateCampaign_FullMethodName, &v1.ActivateCampaignRequest{RequestId: id(), Key: &v1.ActivateCampaignRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
 		{ours, v1.CampaignService_PauseCampaign_FullMethodName, &v1.PauseCampaignRequest{RequestId: id(), Key: &v1.PauseCampaignRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
 		{ours, v1.CampaignService_EndCampaign_FullMethodName, &v1.EndCampaignRequest{RequestId: id(), Key: &v1.EndCampaignRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
+		{ours, v1.CampaignService_ArchiveCampaign_FullMethodName, &v1.ArchiveCampaignRequest{RequestId: id(), Key: &v1.ArchiveCampaignRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
+		{ours, v1.CampaignService_SubmitCampaign_FullMethodName, &v1.SubmitCampaignRequest{RequestId: id(), Key: &v1.SubmitCampaignRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
+		{ours, v1.CampaignService_ApproveCampaign_FullMethodName, &v1.ApproveCampaignRequest{RequestId: id(), Key: &v1.ApproveCampaignRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
+		{ours, v1.CampaignService_RejectCampaign_FullMethodName, &v1.RejectCampaignRequest{RequestId: id(), Key: &v1.RejectCampaignRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
+		{ours, v1.CampaignService_CopyCampaign_FullMethodName, &v1.CopyCampaignRequest{RequestId: id(), Key: &v1.CopyCampaignRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
+		{ours, v1.CampaignService_ListCampaignChanges_FullMethodName, &v1.ListCampaignChangesRequest{Key: &v1.ListCampaignChangesRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
+		{ours, v1.CampaignService_TestCampaign_FullMethodName, &v1.TestCampaignRequest{RequestId: id(), Key: &v1.TestCampaignRequest_Id{Id: campaign.GetId()}, Target: &v1.TestCampaignRequest_DeviceId{DeviceId: d.GetDevice().GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
 		{ours, v1.CampaignService_PreviewCampaign_FullMethodName, &v1.PreviewCampaignRequest{Source: &v1.PreviewCampaignRequest_Id{Id: campaign.GetId()}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
 		{ours, v1.KeyService_CreateKey_FullMethodName, &v1.CreateKeyRequest{RequestId: id(), Key: &v1.Key{Kind: v1.Key_API, DisplayName: "x", Scopes: []string{"stores:read"}, StoreIds: []string{shop.GetId()}}}, codes.NotFound, v1.ErrorReason_STORE_NOT_FOUND},
 		{ours, v1.KeyService_RotateKey_FullMethodName, &v1.RotateKeyRequest{RequestId: id(), Id: keys[0].ID.String()}, codes.NotFound, v1.ErrorReason_KEY_NOT_FOUND},
 		{ours, v1.KeyService_RevokeKey_FullMethodName, &v1.RevokeKeyRequest{RequestId: id(), Id: keys[0].ID.String()}, codes.NotFound, v1.ErrorReason_KEY_NOT_FOUND},
 		{ours, v1.CredentialService_DeleteCredential_FullMethodName, &v1.DeleteCredentialRequest{RequestId: id(), Id: id()}, codes.NotFound, v1.ErrorReason_CREDENTIAL_NOT_FOUND},
+		{ours, v1.WebhookService_GetWebhook_FullMethodName, &v1.GetWebhookRequest{Id: hook.GetId()}, codes.NotFound, v1.ErrorReason_WEBHOOK_NOT_FOUND},
+		{ours, v1.WebhookService_UpdateWebhook_FullMethodName, &v1.UpdateWebhookRequest{RequestId: id(), Webhook: hook}, codes.NotFound, v1.ErrorReason_WEBHOOK_NOT_FOUND},
+		{ours, v1.WebhookService_DeleteWebhook_FullMethodName, &v1.DeleteWebhookRequest{RequestId: id(), Id: hook.GetId()}, codes.NotFound, v1.ErrorReason_WEBHOOK_NOT_FOUND},
+		{ours, v1.WebhookService_RotateWebhookSecret_FullMethodName, &v1.RotateWebhookSecretRequest{RequestId: id(), Id: hook.GetId()}, codes.NotFound, v1.ErrorReason_WEBHOOK_NOT_FOUND},
+		{ours, v1.WebhookService_TestWebhook_FullMethodName, &v1.TestWebhookRequest{RequestId: id(), Id: hook.GetId()}, codes.NotFound, v1.ErrorReason_WEBHOOK_NOT_FOUND},
+		{ours, v1.WebhookService_ListWebhookDeadLetters_FullMethodName, &v1.ListWebhookDeadLettersRequest{Id: hook.GetId()}, codes.NotFound, v1.ErrorReason_WEBHOOK_NOT_FOUND},
+		{ours, v1.WebhookService_ReplayWebhookDeadLetters_FullMethodName, &v1.ReplayWebhookDeadLettersRequest{RequestId: id(), Id: hook.GetId()}, codes.NotFound, v1.ErrorReason_WEBHOOK_NOT_FOUND},
 		{ours, v1.DeviceService_UpdatePushAddress_FullMethodName, &v1.UpdatePushAddressRequest{RequestId: id(), DeviceId: d.GetDevice().GetId(), PushAddress: address}, codes.NotFound, v1.ErrorReason_DEVICE_NOT_FOUND},
 		{ours, v1.DeviceService_RecordConsents_FullMethodName, &v1.RecordConsentsRequest{RequestId: id(), DeviceId: d.GetDevice().GetId(), Consents: []*v1.Consent{consent(v1.Consent_LOC_USE)}}, codes.NotFound, v1.ErrorReason_DEVICE_NOT_FOUND},
 		{ours, v1.DeviceService_ListConsents_FullMethodName, &v1.ListConsentsRequest{DeviceId: d.GetDevice().GetId()}, codes.NotFound, v1.ErrorReason_DEVICE_NOT_FOUND},
 		{ours, v1.DecisionService_ExplainDecisions_FullMethodName, &v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_PersonId{PersonId: d.GetPersonId()}}, codes.NotFound, v1.ErrorReason_PERSON_NOT_FOUND},
 		{ours, v1.DecisionService_ExplainDecisions_FullMethodName, &v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_DeviceId{DeviceId: d.GetDevice().GetId()}}, codes.NotFound, v1.ErrorReason_DEVICE_NOT_FOUND},
+		{ours, v1.PersonService_GetPerson_FullMethodName, &v1.GetPersonRequest{Key: &v1.GetPersonRequest_Id{Id: d.GetPersonId()}}, codes.NotFound, v1.ErrorReason_PERSON_NOT_FOUND},
+		{ours, v1.PersonService_GetPerson_FullMethodName, &v1.GetPersonRequest{Key: &v1.GetPersonRequest_ExternalId{ExternalId: "m1"}}, codes.NotFound, v1.ErrorReason_PERSON_NOT_FOUND},
+		{ours, v1.PersonService_UpsertPerson_FullMethodName, &v1.UpsertPersonRequest{RequestId: id(), Person: &v1.Person{Id: d.GetPersonId(), Tier: "x"}}, codes.NotFound, v1.ErrorReason_PERSON_NOT_FOUND},
+		{ours, v1.PersonService_DeletePerson_FullMethodName, &v1.DeletePersonRequest{RequestId: id(), Key: &v1.DeletePersonRequest_Id{Id: d.GetPersonId()}}, codes.NotFound, v1.ErrorReason_PERSON_NOT_FOUND},
+		{ours, v1.PersonService_DeletePerson_FullMethodName, &v1.DeletePersonRequest{RequestId: id(), Key: &v1.DeletePersonRequest_ExternalId{ExternalId: "m1"}}, codes.NotFound, v1.ErrorReason_PERSON_NOT_FOUND},
+		{ours, v1.PersonService_GetLimits_FullMethodName, &v1.GetLimitsRequest{Person: &v1.GetLimitsRequest_PersonId{PersonId: d.GetPersonId()}}, codes.NotFound, v1.ErrorReason_PERSON_NOT_FOUND},
+		{ours, v1.PersonService_UpdateLimits_FullMethodName, &v1.UpdateLimitsRequest{RequestId: id(), Limits: &v1.PersonLimits{PerDay: 1}, Person: &v1.UpdateLimitsRequest_PersonId{PersonId: d.GetPersonId()}}, codes.NotFound, v1.ErrorReason_PERSON_NOT_FOUND},
+		{ours, v1.SegmentService_GetSegment_FullMethodName, &v1.GetSegmentRequest{Key: &v1.GetSegmentRequest_Id{Id: segment.GetId()}}, codes.NotFound, v1.ErrorReason_SEGMENT_NOT_FOUND},
+		{ours, v1.SegmentService_UpdateSegment_FullMethodName, &v1.UpdateSegmentRequest{RequestId: id(), Segment: &v1.Segment{Id: segment.GetId()}, AllowMissing: true}, codes.NotFound, v1.ErrorReason_SEGMENT_NOT_FOUND},
+		{ours, v1.SegmentService_DeleteSegment_FullMethodName, &v1.DeleteSegmentRequest{RequestId: id(), Key: &v1.DeleteSegmentRequest_Id{Id: segment.GetId()}}, codes.NotFound, v1.ErrorReason_SEGMENT_NOT_FOUND},
+		{ours, v1.SegmentService_EstimateSegment_FullMethodName, &v1.EstimateSegmentRequest{Key: &v1.EstimateSegmentRequest_Id{Id: segment.GetId()}}, codes.NotFound, v1.ErrorReason_SEGMENT_NOT_FOUND},
+		{ours, v1.SegmentService_UploadSegmentMembers_FullMethodName, &v1.UploadSegmentMembersRequest{RequestId: id(), Key: &v1.UploadSegmentMembersRequest_Id{Id: segment.GetId()}, Action: v1.UploadSegmentMembersRequest_ADD, Content: []byte("m1")},
+			codes.NotFound, v1.ErrorReason_SEGMENT_NOT_FOUND},
+		{ours, v1.ResultsService_QueryResults_FullMethodName, &v1.QueryResultsRequest{Query: &v1.ResultQuery{CampaignIds: []string{campaign.GetId()}}}, codes.NotFound, v1.ErrorReason_CAMPAIGN_NOT_FOUND},
+		{ours, v1.ResultsService_QueryResults_FullMethodName, &v1.QueryResultsRequest{Query: &v1.ResultQuery{StoreIds: []string{shop.GetId()}}}, codes.NotFound, v1.ErrorReason_STORE_NOT_FOUND},
+		{ours, v1.ResultsService_ExportResults_FullMethodName, &v1.ExportResultsRequest{Query: &v1.ResultQuery{StoreExternalIds: []string{"s1"}}}, codes.NotFound, v1.ErrorReason_STORE_NOT_FOUND},
 		{ours, v1.WalletService_RedeemCoupon_FullMethodName, &v1.RedeemCouponRequest{RequestId: id(), Coupon: &v1.RedeemCouponRequest_Code{Code: "000000000000"}, Store: &v1.RedeemCouponRequest_StoreId{StoreId: shop.GetId()}}, codes.NotFound, v1.ErrorReason_STORE_NOT_FOUND},
 		{strangers, v1.WalletService_GetCoupon_FullMethodName, &v1.GetCouponRequest{Key: &v1.GetCouponRequest_Id{Id: id()}}, codes.NotFound, v1.ErrorReason_COUPON_NOT_FOUND},
+		{ours, v1.ItemService_CreateItem_FullMethodName, &v1.CreateItemRequest{RequestId: id(), Item: &v1.Item{ExternalId: "i2", Names: map[string]string{"ko": "x"}, StoreIds: []string{shop.GetId()}}}, codes.NotFound, v1.ErrorReason_STORE_NOT_FOUND},
+		{ours, v1.ItemService_GetItem_FullMethodName, &v1.GetItemRequest{Key: &v1.GetItemRequest_Id{Id: sold.GetId()}}, codes.NotFound, v1.ErrorReason_ITEM_NOT_FOUND},
+		{ours, v1.ItemService_GetItem_FullMethodName, &v1.GetItemRequest{Key: &v1.GetItemRequest_ExternalId{ExternalId: "i1"}}, codes.NotFound, v1.ErrorReason_ITEM_NOT_FOUND},
+		{ours, v1.ItemService_UpdateItem_FullMethodName, &v1.UpdateItemRequest{RequestId: id(), Item: &v1.Item{Id: sold.GetId(), ExternalId: "i1", Names: map[string]string{"ko": "x"}}, AllowMissing: true}, codes.NotFound, v1.ErrorReason_ITEM_NOT_FOUND},
+		{ours, v1.ItemService_DeleteItem_FullMethodName, &v1.DeleteItemRequest{RequestId: id(), Key: &v1.DeleteItemRequest_Id{Id: sold.GetId()}}, codes.NotFound, v1.ErrorReason_ITEM_NOT_FOUND},
 	} {
 		_, err := f.call(c.ctx, c.name, c.request)
 		require.Equal(t, c.code, status.Code(err), "%s: %v", c.name, err)
@@ -203,11 +244,19 @@ func TestAnotherBrandsIDsDoNotExist(t *testing.T) {
 	}}})
 	require.NoError(t, err)
 	require.Equal(t, v1.PingRefusal_DEVICE_UNKNOWN, imported.(*v1.ImportPingsResponse).GetResults()[0].GetRefusal())
-	for _, name := range []string{v1.StoreService_ListStores_FullMethodName, v1.FenceService_ListFences_FullMethodName, v1.CampaignService_ListCampaigns_FullMethodName} {
+	for _, name := range []string{v1.StoreService_ListStores_FullMethodName, v1.FenceService_ListFences_FullMethodName, v1.CampaignService_ListCampaigns_FullMethodName, v1.ItemService_ListItems_FullMethodName, v1.SegmentService_ListSegments_FullMethodName,
+		v1.WebhookService_ListWebhooks_FullMethodName, v1.AddressService_ListPushAddressChanges_FullMethodName, v1.AddressService_CountPushAddressChanges_FullMethodName} {
 		list, err := f.call(ours, name, emptyRequest(t, name))
 		require.NoError(t, err)
 		require.Zero(t, proto.Size(list), name)
 	}
+	told := viewed("i1")
+	told.Who = &v1.AppEvent_PersonId{PersonId: d.GetPersonId()}
+	require.Equal(t, v1.EventRefusal_PERSON_UNKNOWN, f.record(ours, told).GetResults()[0].GetRefusal())
+	told.Who = &v1.AppEvent_DeviceId{DeviceId: d.GetDevice().GetId()}
+	require.Equal(t, v1.EventRefusal_PERSON_UNKNOWN, f.record(ours, told).GetResults()[0].GetRefusal())
+	told.Who, told.StoreId = &v1.AppEvent_PersonId{PersonId: mine.GetPersonId()}, shop.GetId()
+	require.Equal(t, v1.EventRefusal_STORE_UNKNOWN, f.record(ours, told).GetResults()[0].GetRefusal())
 	// A phone's own person is who its token says, whatever the request names.
 	why, err := v1.NewDecisionServiceClient(f.conn).ExplainDecisions(strangers,
 		&v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_PersonId{PersonId: d.GetPersonId()}})

@@ -93,6 +93,39 @@ func TestBadCampaignsAreRefusedWithTheirFields(t *testing.T) {
 			c.Schedule = &v1.Schedule{StartDate: "2026-12-01", EndDate: "2026-12-01", WeeklyHours: []*v1.WeeklyHours{
 				{Days: []v1.WeeklyHours_Day{v1.WeeklyHours_SUNDAY}, Start: "10:00", End: "11:00"}}}
 		}, v1.ErrorReason_SCHEDULE_NEVER_OCCURS, "campaign.schedule.weekly_hours"},
+		"unknown event type": {func(c *v1.Campaign) {
+			c.Trigger = &v1.Trigger{Kinds: []v1.Moment_Kind{v1.Moment_DID}, EventTypes: []string{"x"}}
+		}, v1.ErrorReason_CAMPAIGN_EVENT_TYPE_UNKNOWN, "campaign.trigger.event_types[0]"},
+		"unknown item": {func(c *v1.Campaign) {
+			c.Trigger = &v1.Trigger{Kinds: []v1.Moment_Kind{v1.Moment_VIEWED}, ItemExternalIds: []string{"x"}}
+		}, v1.ErrorReason_CAMPAIGN_ITEM_UNKNOWN, "campaign.trigger.item_external_ids[0]"},
+		"unknown segment": {func(c *v1.Campaign) { c.ExcludedSegmentExternalIds = []string{"x"} },
+			v1.ErrorReason_CAMPAIGN_SEGMENT_UNKNOWN, "campaign.excluded_segment_external_ids[0]"},
+		"unknown store set": {func(c *v1.Campaign) { c.Trigger.StoreSets = []string{"x"} },
+			v1.ErrorReason_CAMPAIGN_STORE_SET_UNKNOWN, "campaign.trigger.store_sets[0]"},
+		"unknown fence": {func(c *v1.Campaign) { c.Trigger.FenceExternalIds = []string{"x"} },
+			v1.ErrorReason_CAMPAIGN_FENCE_UNKNOWN, "campaign.trigger.fence_external_ids[0]"},
+		"no polygon": {func(c *v1.Campaign) { c.Trigger.InsideGeojson = `{"type":"Point","coordinates":[1,2]}` },
+			v1.ErrorReason_SHAPE_INVALID, "campaign.trigger.inside_geojson"},
+		"no such day": {func(c *v1.Campaign) {
+			c.Schedule = &v1.Schedule{Exceptions: []*v1.ScheduleException{{Date: "2026-12-31"}, {Date: "2027-02-30"}}}
+		}, v1.ErrorReason_INVALID_FIELD, "campaign.schedule.exceptions[1].date"},
+		"the only day is an exception": {func(c *v1.Campaign) {
+			c.Schedule = &v1.Schedule{StartDate: "2026-12-31", EndDate: "2026-12-31", Exceptions: []*v1.ScheduleException{{Date: "2026-12-31"}}}
+		}, v1.ErrorReason_SCHEDULE_NEVER_OCCURS, "campaign.schedule.exceptions[0]"},
+		"no holiday is left": {func(c *v1.Campaign) {
+			c.Schedule = &v1.Schedule{EndDate: "2026-12-24", Holidays: v1.Schedule_ONLY}
+		}, v1.ErrorReason_SCHEDULE_NEVER_OCCURS, "campaign.schedule.holidays"},
+		"the end is before the start": {func(c *v1.Campaign) {
+			c.Schedule = &v1.Schedule{StartTime: timestamppb.New(noon.Add(time.Hour)), EndTime: timestamppb.New(noon)}
+		}, v1.ErrorReason_SCHEDULE_NEVER_OCCURS, "campaign.schedule.end_time"},
+		"its store has no hours": {func(c *v1.Campaign) { c.Schedule = &v1.Schedule{OnlyWhileOpen: true} },
+			v1.ErrorReason_SCHEDULE_NEVER_OCCURS, "campaign.schedule.only_while_open"},
+		"an attribute that nobody declared": {func(c *v1.Campaign) { c.Texts["ko"].Body = "{person.shoes|x}" }, v1.ErrorReason_TEXT_INVALID, "campaign.texts.ko.body"},
+		"a link that a value leads":         {func(c *v1.Campaign) { c.DeepLink = "https://{store}/x" }, v1.ErrorReason_TEXT_INVALID, "campaign.deep_link"},
+		"no reason for a notice": {func(c *v1.Campaign) {
+			c.Offer, c.Category, c.Trigger, c.Texts["ko"] = nil, v1.Campaign_INFORMATIONAL, &v1.Trigger{Kinds: []v1.Moment_Kind{v1.Moment_BOUGHT}}, &v1.CampaignText{Body: "x"}
+		}, v1.ErrorReason_INVALID_FIELD, "campaign.informational_reason"},
 		"unknown variable": {func(c *v1.Campaign) { c.Texts["ko"].Body = "{shop}" }, v1.ErrorReason_TEXT_INVALID, "campaign.texts.ko.body"},
 		"no text":          {func(c *v1.Campaign) { c.Texts = map[string]*v1.CampaignText{"en": {Body: "x"}} }, v1.ErrorReason_TEXT_LOCALE_MISSING, "campaign.texts"},
 		"no notice":        {func(c *v1.Campaign) { c.Category = v1.Campaign_INFORMATIONAL }, v1.ErrorReason_CATEGORY_NOT_ALLOWED, "campaign.category"},

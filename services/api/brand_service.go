@@ -52,7 +52,7 @@ func (s *brandService) UpdateBrand(ctx context.Context, r *v1.UpdateBrandRequest
 	if err := s.checkMessage(merged, "brand."); err != nil {
 		return nil, err
 	}
-	after, err := settingsFrom(merged.GetSettings(), before)
+	after, err := settingsFrom(merged.GetSettings(), before, s.around(c, before))
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
+	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
+	"github.com/wantgo/wantgo/services/item"
 	"github.com/wantgo/wantgo/services/store"
 )
 
@@ -24,10 +26,20 @@ type CampaignSetting struct {
 	// Store finds a store by the brand's own id, StoreByID by id; nil: there is none.
 	Store     func(externalID string) *store.Store
 	StoreByID func(id uuid.UUID) *store.Store
+	// Fence and FenceByID find a fence likewise. Nil: there are none.
+	Fence     func(externalID string) *store.Fence
+	FenceByID func(id uuid.UUID) *store.Fence
+	// Item finds an item by the brand's own id. Nil: items are not asked for.
+	Item func(externalID string) *item.Item
+	// Segment finds a segment by the brand's own id, SegmentByID by id. Nil: there are none.
+	Segment     func(externalID string) (uuid.UUID, bool)
+	SegmentByID func(id uuid.UUID) *audience.Segment
 	// FenceDwell: some fence has a dwell time of its own.
 	FenceDwell bool
 	Now        time.Time
 	NewID      func() uuid.UUID
+	// Existing finds the campaign that one of a file stands for, by the brand's own id. Nil: all are new.
+	Existing func(externalID string) *campaign.Campaign
 }
 
 // CampaignFile is what a campaign file holds.
@@ -48,7 +60,7 @@ func ParseCampaignFile(text []byte, in CampaignSetting) (*CampaignFile, error) {
 	out, fs := &CampaignFile{}, faults{}
 	b := in.Brand
 	if file.GetBrand() != nil {
-		changed, err := settingsFrom(file.GetBrand(), in.Brand)
+		changed, err := settingsFrom(file.GetBrand(), in.Brand, in)
 		fs = append(fs, faultsOfStatus(err, "brand.settings.", "brand.")...)
 		if err == nil {
 			b, out.Brand = changed, changed
@@ -57,9 +69,12 @@ func ParseCampaignFile(text []byte, in CampaignSetting) (*CampaignFile, error) {
 	in.Brand = b
 	names := map[string]int{}
 	for i, g := range file.GetCampaigns() {
-		base := campaign.Campaign{ID: in.NewID(), State: campaign.Live}
+		base := in.base(g.GetExternalId())
 		if state := g.GetState(); state != v1.Campaign_STATE_UNSPECIFIED {
 			base.State = campaignStates[state]
+			if base.State == campaign.Ready { // is live, and shows so before its schedule begins
+				base.State = campaign.Live
+			}
 		}
 		c, found := campaignFrom(g, base, in)
 		prefix := fmt.Sprintf("campaigns[%d]", i)
@@ -74,6 +89,16 @@ func ParseCampaignFile(text []byte, in CampaignSetting) (*CampaignFile, error) {
 		return nil, fs.violations()
 	}
 	return out, nil
+}
+
+// base is the campaign that one of a file is read over.
+func (a CampaignSetting) base(externalID string) campaign.Campaign {
+	if a.Existing != nil && externalID != "" {
+		if found := a.Existing(externalID); found != nil {
+			return *found
+		}
+	}
+	return campaign.Campaign{ID: a.NewID(), State: campaign.Live, CreatedAt: a.Now}
 }
 
 // decodeFile reads the message and holds it against the contract.

@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"errors"
-	"maps"
-	"slices"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -12,7 +10,6 @@ import (
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/engine"
-	"github.com/wantgo/wantgo/services/store"
 )
 
 type campaignService struct {
@@ -20,8 +17,35 @@ type campaignService struct {
 	*Server
 }
 
-func (s *campaignService) put(w write, c *campaign.Campaign) error {
-	return s.campaigns().write(w, c, engine.CatalogueWrite{Campaigns: []campaign.Campaign{*c}})
+func (s *campaignService) campaignTo(c *Caller, of *campaign.Campaign) *v1.Campaign {
+	out := campaignTo(of, s.segmentName(c.Brand))
+	out.State = keyOf(campaignStates, s.stateOf(c, of))
+	return out
+}
+
+// stateOf is a campaign's state as it shows now.
+func (s *campaignService) stateOf(c *Caller, of *campaign.Campaign) campaign.State {
+	return of.StateAt(s.engine.Now(), s.zonesOf(c, of)...)
+}
+
+func (s *campaignService) zonesOf(c *Caller, of *campaign.Campaign) []*time.Location {
+	zone := ""
+	if b, err := s.engine.Brand(c.Brand); err == nil {
+		zone = b.Settings.TimeZone
+	}
+	return of.Zones(zone, byID(c.Brand, s.engine.Store))
+}
+
+// put writes what was done to a campaign.
+func (s *campaignService) put(w write, c *campaign.Campaign, action, note string) error {
+	c.UpdatedAt = s.engine.Now()
+	return s.campaigns().write(w, c, engine.CatalogueWrite{Campaigns: []campaign.Campaign{*c}, Action: action, Note: note})
+}
+
+// rewritten marks what a campaign says as its caller's.
+func (s *campaignService) rewritten(c *Caller, of *campaign.Campaign) {
+	of.Revision++
+	of.WrittenBy, of.SubmittedBy = c.by(), ""
 }
 
 // CreateCampaign makes a draft.
@@ -35,18 +59,20 @@ func (s *campaignService) CreateCampaign(ctx context.Context, r *v1.CreateCampai
 	if err != nil {
 		return nil, err
 	}
-	return &v1.CreateCampaignResponse{Campaign: campaignTo(made)}, nil
+	return &v1.CreateCampaignResponse{Campaign: s.campaignTo(callerOf(ctx), made)}, nil
 }
 
 func (s *campaignService) create(ctx context.Context, c *Caller, b *brand.Brand, given *v1.Campaign, dry bool) (*campaign.Campaign, error) {
 	if err := s.campaigns().free(c, given.GetExternalId()); err != nil {
 		return nil, err
 	}
-	made, fs := campaignFrom(given, campaign.Campaign{ID: engine.NewID(s.engine.Now()), State: campaign.Draft}, s.around(c, b))
+	now := s.engine.Now()
+	made, fs := campaignFrom(given, campaign.Campaign{ID: engine.NewID(now), State: campaign.Draft, CreatedAt: now}, s.around(c, b))
 	if err := fs.err(); err != nil || dry {
 		return made, err
 	}
-	return made, s.put(write{ctx: ctx, caller: c}, made)
+	s.rewritten(c, made)
+	return made, s.put(write{ctx: ctx, caller: c}, made, "create", "")
 }
 
 // GetCampaign shows a campaign.
@@ -55,21 +81,23 @@ func (s *campaignService) GetCampaign(ctx context.Context, r *v1.GetCampaignRequ
 	if err != nil {
 		return nil, err
 	}
-	return &v1.GetCampaignResponse{Campaign: campaignTo(found)}, nil
+	return &v1.GetCampaignResponse{Campaign: s.campaignTo(callerOf(ctx), found)}, nil
 }
 
 // ListCampaigns lists campaigns by id.
 func (s *campaignService) ListCampaigns(ctx context.Context, r *v1.ListCampaignsRequest) (*v1.ListCampaignsResponse, error) {
-	state := campaignStates[r.GetState()]
-	list, next, err := page(s.engine.Campaigns(callerOf(ctx).Brand), func(c *campaign.Campaign) [16]byte { return c.ID },
-		func(c *campaign.Campaign) bool { return state == "" || c.State == state },
+	state, caller := campaignStates[r.GetState()], callerOf(ctx)
+	list, next, err := page(s.engine.Campaigns(caller.Brand), func(c *campaign.Campaign) [16]byte { return c.ID },
+		func(c *campaign.Campaign) bool {
+			return state == "" && c.State != campaign.Archived || state != "" && s.stateOf(caller, c) == state
+		},
 		"campaigns "+string(state), r.GetPageToken(), pageSize(r.GetPageSize(), largePages))
 	if err != nil {
 		return nil, err
 	}
 	out := &v1.ListCampaignsResponse{NextPageToken: next}
 	for _, c := range list {
-		out.Campaigns = append(out.Campaigns, campaignTo(c))
+		out.Campaigns = append(out.Campaigns, s.campaignTo(callerOf(ctx), c))
 	}
 	return out, nil
 }
@@ -91,26 +119,26 @@ func (s *campaignService) UpdateCampaign(ctx context.Context, r *v1.UpdateCampai
 		if err != nil {
 			return nil, err
 		}
-		return &v1.UpdateCampaignResponse{Campaign: campaignTo(made)}, nil
+		return &v1.UpdateCampaignResponse{Campaign: s.campaignTo(callerOf(ctx), made)}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	after, err := s.changed(c, b, before, r)
 	if err == nil && !r.GetValidateOnly() {
-		err = s.put(write{ctx, c, given.GetEtag()}, after)
+		err = s.put(write{ctx, c, given.GetEtag()}, after, "update", "")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &v1.UpdateCampaignResponse{Campaign: campaignTo(after)}, nil
+	return &v1.UpdateCampaignResponse{Campaign: s.campaignTo(callerOf(ctx), after)}, nil
 }
 
 func (s *campaignService) changed(c *Caller, b *brand.Brand, before *campaign.Campaign, r *v1.UpdateCampaignRequest) (*campaign.Campaign, error) {
-	if before.State == campaign.Ended {
-		return nil, wrongState(before)
+	if before.State == campaign.Ended || before.State == campaign.Archived || before.State == campaign.InReview {
+		return nil, s.wrongState(c, before)
 	}
-	merged, err := merge(campaignTo(before), r.GetCampaign(), r.GetUpdateMask(), campaignFixed...)
+	merged, err := merge(s.campaignTo(c, before), r.GetCampaign(), r.GetUpdateMask(), campaignFixed...)
 	if err != nil {
 		return nil, err
 	}
@@ -118,11 +146,50 @@ func (s *campaignService) changed(c *Caller, b *brand.Brand, before *campaign.Ca
 		return nil, err
 	}
 	after, fs := campaignFrom(merged, *before, s.around(c, b))
-	return after, fs.err()
+	fs = append(fs, s.fixed(c, before, after)...)
+	if err := fs.err(); err != nil {
+		return nil, err
+	}
+	if len(s.difference(b, before, after)) == 0 {
+		return after, nil
+	}
+	s.rewritten(c, after)
+	return after, approvedAnew(b, before, after)
 }
 
-func wrongState(c *campaign.Campaign) error {
-	state := keyOf(campaignStates, c.State).String()
+// fixed refuses changes of what a campaign that has begun keeps.
+func (s *campaignService) fixed(c *Caller, before, after *campaign.Campaign) (fs faults) {
+	if !before.Begun(s.engine.Now(), s.zonesOf(c, before)...) {
+		return nil
+	}
+	for _, field := range campaign.FixedChanges(before, after) {
+		text := "a campaign that has begun keeps it: CopyCampaign makes a draft in which it may change"
+		if field == "offer.stock" {
+			text = "the stock of a campaign that has begun can only grow"
+		}
+		fs.add(campaignField(field), v1.ErrorReason_CAMPAIGN_FIELD_FIXED, text, "state", keyOf(campaignStates, before.State).String())
+	}
+	return fs
+}
+
+// approvedAnew: where somebody else must approve, what is live stays as it was approved, and what is paused goes to review.
+func approvedAnew(b *brand.Brand, before, after *campaign.Campaign) error {
+	switch {
+	case !b.Settings.Review:
+	case before.State == campaign.Live:
+		return notApproved("it is live as it was approved: pause it, or copy it")
+	case before.State == campaign.Paused:
+		after.State, after.SubmittedBy = campaign.InReview, after.WrittenBy
+	}
+	return nil
+}
+
+func notApproved(cause string) error {
+	return refuse(codes.FailedPrecondition, v1.ErrorReason_CAMPAIGN_NOT_APPROVED, cause, "cause", cause)
+}
+
+func (s *campaignService) wrongState(c *Caller, of *campaign.Campaign) error {
+	state := keyOf(campaignStates, s.stateOf(c, of)).String()
 	return refuse(codes.FailedPrecondition, v1.ErrorReason_CAMPAIGN_STATE, "not possible in the state "+state, "state", state)
 }
 
@@ -133,134 +200,10 @@ func (s *campaignService) DeleteCampaign(ctx context.Context, r *v1.DeleteCampai
 	if err != nil {
 		return nil, err
 	}
-	if isOpen(found) {
-		return nil, wrongState(found)
+	if state := s.stateOf(c, found); state == campaign.Live || state == campaign.Ready || state == campaign.Paused {
+		return nil, s.wrongState(c, found)
 	}
 	gone := *found
 	gone.DeletedAt = s.engine.Now()
-	return &v1.DeleteCampaignResponse{}, s.put(write{ctx, c, r.GetEtag()}, &gone)
-}
-
-// ActivateCampaign puts a campaign live once everything it needs is there.
-func (s *campaignService) ActivateCampaign(ctx context.Context, r *v1.ActivateCampaignRequest) (*v1.ActivateCampaignResponse, error) {
-	after, err := s.turn(ctx, r, campaign.Live, campaign.Draft, campaign.Paused)
-	if err != nil {
-		return nil, err
-	}
-	return &v1.ActivateCampaignResponse{Campaign: campaignTo(after)}, nil
-}
-
-// PauseCampaign stops a campaign for now.
-func (s *campaignService) PauseCampaign(ctx context.Context, r *v1.PauseCampaignRequest) (*v1.PauseCampaignResponse, error) {
-	after, err := s.turn(ctx, r, campaign.Paused, campaign.Live)
-	if err != nil {
-		return nil, err
-	}
-	return &v1.PauseCampaignResponse{Campaign: campaignTo(after)}, nil
-}
-
-// EndCampaign stops a campaign for good.
-func (s *campaignService) EndCampaign(ctx context.Context, r *v1.EndCampaignRequest) (*v1.EndCampaignResponse, error) {
-	after, err := s.turn(ctx, r, campaign.Ended, campaign.Draft, campaign.Live, campaign.Paused)
-	if err != nil {
-		return nil, err
-	}
-	return &v1.EndCampaignResponse{Campaign: campaignTo(after)}, nil
-}
-
-// named is a request that names a campaign.
-type named interface {
-	GetId() string
-	GetExternalId() string
-	GetEtag() string
-}
-
-// turn brings a campaign from one of some states into another. One that is there already stays as it is.
-func (s *campaignService) turn(ctx context.Context, r named, to campaign.State, from ...campaign.State) (*campaign.Campaign, error) {
-	c := callerOf(ctx)
-	found, err := s.campaigns().find(c, r.GetId(), r.GetExternalId())
-	if err != nil {
-		return nil, err
-	}
-	if found.State == to {
-		return found, nil
-	}
-	if !slices.Contains(from, found.State) {
-		return nil, wrongState(found)
-	}
-	after := *found
-	after.State = to
-	if to == campaign.Live {
-		b, err := s.brandOf(c)
-		if err != nil {
-			return nil, err
-		}
-		if err := reviewed(&after, s.around(c, b)).err(); err != nil {
-			return nil, err
-		}
-	}
-	return &after, s.put(write{ctx, c, r.GetEtag()}, &after)
-}
-
-// PreviewCampaign shows what people would read.
-func (s *campaignService) PreviewCampaign(ctx context.Context, r *v1.PreviewCampaignRequest) (*v1.PreviewCampaignResponse, error) {
-	c := callerOf(ctx)
-	b, err := s.brandOf(c)
-	if err != nil {
-		return nil, err
-	}
-	shown, fs, err := s.previewed(c, b, r)
-	if err != nil {
-		return nil, err
-	}
-	at := &store.Store{Names: map[string]string{"": "wantgo", "ko": "원트고"}, TimeZone: b.Settings.TimeZone}
-	if r.GetStoreId() != "" {
-		if at, err = s.findStore(c, r.GetStoreId(), ""); err != nil {
-			return nil, err
-		}
-	}
-	out := &v1.PreviewCampaignResponse{}
-	for _, f := range fs {
-		out.Faults = append(out.Faults, &v1.PreviewCampaignResponse_Fault{Reason: f.Reason, Field: f.Field, Detail: f.Text})
-	}
-	locales := r.GetLocales()
-	if len(locales) == 0 {
-		locales = slices.Sorted(maps.Keys(shown.Texts))
-	}
-	for _, locale := range locales {
-		out.Rendered = append(out.Rendered, s.rendered(shown, at, b, locale))
-	}
-	return out, nil
-}
-
-// previewed is the campaign of a preview, with what would keep it from going live.
-func (s *campaignService) previewed(c *Caller, b *brand.Brand, r *v1.PreviewCampaignRequest) (*campaign.Campaign, faults, error) {
-	a := s.around(c, b)
-	if given := r.GetCampaign(); given != nil {
-		shown, fs := campaignFrom(given, campaign.Campaign{ID: engine.NewID(a.Now), State: campaign.Live}, a)
-		return shown, fs, nil
-	}
-	found, err := s.campaigns().find(c, r.GetId(), r.GetExternalId())
-	if err != nil {
-		return nil, nil, err
-	}
-	shown := *found
-	shown.State = campaign.Live
-	return &shown, reviewed(&shown, a), nil
-}
-
-func (s *campaignService) rendered(c *campaign.Campaign, at *store.Store, b *brand.Brand, locale string) *v1.PreviewCampaignResponse_Rendered {
-	out := &v1.PreviewCampaignResponse_Rendered{Locale: locale, DeepLink: c.DeepLink}
-	text, err := campaign.Preview(c, at, b, locale, s.engine.Now())
-	out.Title, out.Body = text.Title, text.Body
-	if err == nil {
-		return out
-	}
-	reason := v1.ErrorReason_TEXT_INVALID
-	var fault *campaign.TextError
-	if errors.As(err, &fault) && fault.Why == "sender_missing" {
-		reason = v1.ErrorReason_SENDER_MISSING
-	}
-	out.Faults = []*v1.PreviewCampaignResponse_Fault{{Reason: reason, Field: "texts." + locale, Detail: err.Error()}}
-	return out
+	return &v1.DeleteCampaignResponse{}, s.put(write{ctx, c, r.GetEtag()}, &gone, "delete", "")
 }

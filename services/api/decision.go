@@ -2,6 +2,8 @@ package api
 
 import (
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -39,16 +41,35 @@ func (s *Server) decisionTo(brandID, person uuid.UUID, row *engine.TraceRow, del
 	gate, code, values := judge(row.Reason, row.Values)
 	out := &v1.Decision{
 		Id: row.ID.String(), PersonId: person.String(), CampaignId: formatID(row.CampaignID), CampaignVersion: int32(row.CampaignRev),
-		Gate: gate, Reason: code, Values: values, DecisionTime: stamp(row.At), Moment: s.momentTo(brandID, row),
+		Gate: gate, Reason: code, Values: values, DecisionTime: stamp(row.At), Moment: s.momentTo(brandID, row, in.Locale),
+		Arm: row.Arm, Test: row.Test,
 	}
 	if c, err := s.engine.Campaign(brandID, row.CampaignID); err == nil {
 		out.CampaignExternalId, out.CampaignDisplayName = c.ExternalID, c.Name
 	}
-	out.Sentence = in.Say(campaign.Reason(row.Reason), row.Values)
+	out.Sentence, out.Sentences = said(in, campaign.Reason(row.Reason), row.Values)
+	for _, g := range engine.GatesOf(&row.Trace) {
+		out.Gates = append(out.Gates, &v1.Decision_GateAnswer{Gate: v1.Decision_Gate(g.Number), Verdict: gateVerdicts[g.Verdict], Values: g.Values})
+	}
 	if row.NotificationID != uuid.Nil {
 		out.Notification = notificationTo(row, deliveries)
 	}
 	return out
+}
+
+var gateVerdicts = map[engine.GateVerdict]v1.Decision_GateAnswer_Verdict{
+	engine.GatePassed: v1.Decision_GateAnswer_PASSED, engine.GateRefused: v1.Decision_GateAnswer_REFUSED, engine.GateNotAsked: v1.Decision_GateAnswer_NOT_ASKED,
+}
+
+// said is a reason in the language that was asked for, and in every language there is.
+func said(in campaign.Speaker, reason campaign.Reason, values map[string]string) (sentence string, all map[string]string) {
+	all = make(map[string]string, 2)
+	for _, language := range []string{"en", "ko"} {
+		other := in
+		other.Locale = language
+		all[language] = other.Say(reason, values)
+	}
+	return in.Say(reason, values), all
 }
 
 // speaker says reasons in a locale, with the times and campaigns of a brand.
@@ -63,7 +84,7 @@ func (s *Server) speaker(b *brand.Brand, locale string) campaign.Speaker {
 }
 
 // momentTo says what happened, and where while that is kept.
-func (s *Server) momentTo(brandID uuid.UUID, row *engine.TraceRow) *v1.Decision_Occasion {
+func (s *Server) momentTo(brandID uuid.UUID, row *engine.TraceRow, locale string) *v1.Decision_Occasion {
 	out := &v1.Decision_Occasion{DeviceId: formatID(row.DeviceID), MomentTime: stamp(row.At), PlaceDropped: row.Place == nil}
 	if kind, err := campaign.ParseKind(row.Kind); err == nil {
 		out.Kind = keyOf(momentKinds, kind)
@@ -79,7 +100,7 @@ func (s *Server) momentTo(brandID uuid.UUID, row *engine.TraceRow) *v1.Decision_
 		out.FenceExternalId = f.ExternalID
 	}
 	if at, err := s.engine.Store(brandID, row.Place.StoreID); err == nil {
-		out.StoreExternalId = at.ExternalID
+		out.StoreExternalId, out.StoreDisplayName = at.ExternalID, nameIn(at.Names, locale)
 	}
 	return out
 }
@@ -92,11 +113,31 @@ func notificationTo(row *engine.TraceRow, deliveries []pusher.Delivery) *v1.Noti
 	for i := range deliveries {
 		d := &deliveries[i]
 		out.DeadlineTime = stamp(d.Deadline)
-		out.Deliveries = append(out.Deliveries, &v1.Delivery{
-			Id: d.ID.String(), DeviceId: d.DeviceID.String(), Provider: keyOf(providers, d.Provider),
-			State: keyOf(deliveryStates, d.State), Attempts: int32(d.Attempt), Reason: v1.DecisionReason_Code(v1.DecisionReason_Code_value[d.Code]),
-			ProviderCode: d.Code,
-		})
+		out.Deliveries = append(out.Deliveries, deliveryTo(d))
 	}
 	return out
+}
+
+func deliveryTo(d *pusher.Delivery) *v1.Delivery {
+	return &v1.Delivery{
+		Id: d.ID.String(), DeviceId: d.DeviceID.String(), Provider: keyOf(providers, d.Provider),
+		State: keyOf(deliveryStates, d.State), Attempts: int32(d.Attempt), Reason: v1.DecisionReason_Code(v1.DecisionReason_Code_value[d.Code]),
+		ProviderCode: d.Code,
+	}
+}
+
+// nameIn is a name in a locale, in its language, or whichever there is.
+func nameIn(names map[string]string, locale string) string {
+	language, _, _ := strings.Cut(locale, "-")
+	for _, wanted := range []string{locale, language, ""} {
+		if name := names[wanted]; name != "" {
+			return name
+		}
+	}
+	for _, known := range slices.Sorted(maps.Keys(names)) {
+		if names[known] != "" {
+			return names[known]
+		}
+	}
+	return ""
 }

@@ -22,47 +22,85 @@ const maxLooked = 5000
 // ExplainDecisions says why somebody did, or did not, get something.
 func (s *decisionService) ExplainDecisions(ctx context.Context, r *v1.ExplainDecisionsRequest) (*v1.ExplainDecisionsResponse, error) {
 	c := callerOf(ctx)
-	b, err := s.brandOf(c)
-	if err != nil {
-		return nil, err
-	}
 	person, err := s.subject(ctx, c, r)
 	if err != nil {
 		return nil, err
 	}
+	return s.explain(ctx, c, person, r)
+}
+
+// Explain is ExplainDecisions for whoever runs the node, such as its command line: about anybody of a brand.
+func (s *Server) Explain(ctx context.Context, brandID uuid.UUID, r *v1.ExplainDecisionsRequest) (*v1.ExplainDecisionsResponse, error) {
+	if err := s.checkMessage(r, ""); err != nil {
+		return nil, err
+	}
+	d := &decisionService{Server: s}
+	c := &Caller{Brand: brandID, Kind: v1.Access_SERVER}
+	person, err := d.subject(ctx, c, r)
+	if err != nil {
+		return nil, err
+	}
+	return d.explain(ctx, c, person, r)
+}
+
+func (s *decisionService) explain(ctx context.Context, c *Caller, person uuid.UUID, r *v1.ExplainDecisionsRequest) (*v1.ExplainDecisionsResponse, error) {
+	b, err := s.brandOf(c)
+	if err != nil {
+		return nil, err
+	}
+	in := s.speaker(b, orText(r.GetLocale(), b.Settings.Locale))
+	out := &v1.ExplainDecisionsResponse{PersonId: person.String(), TimeZone: in.Zone.String()}
+	if err := s.decisions(ctx, c, person, r, in, out); err != nil {
+		return nil, err
+	}
+	if !r.GetCircumstances() && (len(out.GetDecisions()) > 0 || r.GetPageToken() != "") {
+		return out, nil
+	}
+	now, err := s.engine.Circumstances(ctx, c.Brand, person, parseID(r.GetCampaignId()))
+	if err != nil {
+		return nil, missing(err, v1.ErrorReason_PERSON_NOT_FOUND)
+	}
+	out.Circumstances = circumstancesTo(now, in)
+	if c.Kind == v1.Access_PHONE { // what else there would be is the brand's affair
+		out.Circumstances.Prospects = nil
+	}
+	out.Circumstances.RefusedCredentials, err = s.refusedCredentials(ctx, c.Brand)
+	return out, err
+}
+
+// decisions fills a page.
+func (s *decisionService) decisions(ctx context.Context, c *Caller, person uuid.UUID, r *v1.ExplainDecisionsRequest, in campaign.Speaker, out *v1.ExplainDecisionsResponse) error {
 	query := "decisions " + person.String() + r.GetCampaignId() + r.GetStartTime().String() + r.GetEndTime().String()
 	cursor, err := readPageToken(query, r.GetPageToken())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	filter := engine.TraceFilter{From: instant(r.GetStartTime()), To: instant(r.GetEndTime())}
 	if cursor != "" {
 		if filter.Before, err = uuid.FromBytes([]byte(cursor)); err != nil {
-			return nil, errPageToken()
+			return errPageToken()
 		}
 	}
-	out := &v1.ExplainDecisionsResponse{PersonId: person.String()}
-	speaker, size := s.speaker(b, orText(r.GetLocale(), b.Settings.Locale)), pageSize(r.GetPageSize(), smallPages)
-	wanted := parseID(r.GetCampaignId())
+	size, wanted := pageSize(r.GetPageSize(), smallPages), parseID(r.GetCampaignId())
 	filter.Limit = size + 1
 	for looked := 0; ; {
 		rows, deliveries, err := s.engine.Explain(ctx, c.Brand, person, filter)
 		if err != nil {
-			return nil, missing(err, v1.ErrorReason_PERSON_NOT_FOUND)
+			return missing(err, v1.ErrorReason_PERSON_NOT_FOUND)
 		}
 		receipts, err := s.receiptsOf(ctx, engine.PersonKey{BrandID: c.Brand, PersonID: person}, rows)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for i := range rows {
 			if len(out.Decisions) == size || looked >= maxLooked {
 				out.NextPageToken = pageToken(query, string(filter.Before[:]))
-				return out, nil
+				return nil
 			}
 			looked++
 			filter.Before = rows[i].ID
 			if wanted == uuid.Nil || rows[i].CampaignID == wanted {
-				d := s.decisionTo(c.Brand, person, &rows[i], deliveries[rows[i].NotificationID], speaker)
+				d := s.decisionTo(c.Brand, person, &rows[i], deliveries[rows[i].NotificationID], in)
 				if n := d.GetNotification(); n != nil {
 					heard := receipts[rows[i].NotificationID]
 					n.ShownTime, n.OpenedTime, n.DismissedTime = receiptTime(heard, engine.Shown), receiptTime(heard, engine.Opened), receiptTime(heard, engine.Dismissed)
@@ -71,7 +109,7 @@ func (s *decisionService) ExplainDecisions(ctx context.Context, r *v1.ExplainDec
 			}
 		}
 		if len(rows) < filter.Limit {
-			return out, nil
+			return nil
 		}
 	}
 }

@@ -106,7 +106,8 @@ func (fs faults) err() error {
 // codeOf is the status of the reasons that come with a field.
 func codeOf(reason v1.ErrorReason_Code) codes.Code {
 	switch reason {
-	case v1.ErrorReason_VISIT_FENCE_EXISTS, v1.ErrorReason_SENDER_MISSING, v1.ErrorReason_CAMPAIGN_STATE, v1.ErrorReason_IN_USE:
+	case v1.ErrorReason_VISIT_FENCE_EXISTS, v1.ErrorReason_SENDER_MISSING, v1.ErrorReason_CAMPAIGN_STATE, v1.ErrorReason_IN_USE,
+		v1.ErrorReason_CAMPAIGN_FIELD_FIXED, v1.ErrorReason_CAMPAIGN_NOT_APPROVED:
 		return codes.FailedPrecondition
 	case v1.ErrorReason_STORE_NOT_FOUND:
 		return codes.NotFound

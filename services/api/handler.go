@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +20,10 @@ type web struct {
 }
 
 // maxBodyTime is how long the body of one request may take to arrive; an open stream has no such limit.
-const (
-	maxBodyTime  = time.Minute
-	streamSuffix = "/StreamPings"
-)
+const maxBodyTime = time.Minute
+
+// streams are the methods whose calls stay open.
+var streams = []string{"/StreamPings", "/TailDecisions"}
 
 func newWeb(s *Server) (*web, error) {
 	transcoder, err := vanguardgrpc.NewTranscoder(s.behind, vanguard.WithCodec(newJSONCodec),
@@ -46,7 +47,7 @@ func (w *web) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	if isPlainJSON(r, kind) {
 		r.Header.Set("Connect-Protocol-Version", "1")
 	}
-	if !strings.HasSuffix(r.URL.Path, streamSuffix) {
+	if !slices.ContainsFunc(streams, func(name string) bool { return strings.HasSuffix(r.URL.Path, name) }) {
 		// Not every writer can do this; what bounds the others is the server in front.
 		_ = http.NewResponseController(out).SetReadDeadline(time.Now().Add(maxBodyTime))
 	}

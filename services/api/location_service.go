@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
+	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/engine"
 )
 
@@ -100,6 +101,9 @@ func (s *locationService) inAppTo(ctx context.Context, c *Caller, o *engine.Offe
 	out := &v1.InAppMessage{
 		NotificationId: o.NotificationID.String(), CampaignId: o.CampaignID.String(), Title: o.Title, Body: o.Body,
 		Category: v1.Campaign_AD, DeepLink: o.DeepLink, ShowUntilTime: stamp(o.ExpiresAt),
+	}
+	if category := keyOf(categories, campaign.Category(o.Category)); category != v1.Campaign_CATEGORY_UNSPECIFIED {
+		out.Category = category
 	}
 	if b, err := s.engine.Brand(c.Brand); err == nil {
 		out.SenderName, out.SenderContact = b.Settings.SenderName, b.Settings.SenderContact

@@ -12,10 +12,14 @@ import (
 
 // contract are the files that declare services.
 var contract = []protoreflect.FileDescriptor{
+	v1.File_wantgo_v1_address_service_proto,
 	v1.File_wantgo_v1_brand_service_proto, v1.File_wantgo_v1_campaign_service_proto, v1.File_wantgo_v1_credential_service_proto,
 	v1.File_wantgo_v1_decision_service_proto, v1.File_wantgo_v1_device_service_proto, v1.File_wantgo_v1_fence_service_proto,
 	v1.File_wantgo_v1_key_service_proto, v1.File_wantgo_v1_location_service_proto, v1.File_wantgo_v1_store_service_proto,
 	v1.File_wantgo_v1_wallet_service_proto, v1.File_wantgo_v1_webhook_service_proto, v1.File_wantgo_v1_inbox_service_proto,
+	v1.File_wantgo_v1_person_service_proto, v1.File_wantgo_v1_segment_service_proto, v1.File_wantgo_v1_item_service_proto,
+	v1.File_wantgo_v1_moment_service_proto, v1.File_wantgo_v1_sending_service_proto,
+	v1.File_wantgo_v1_results_service_proto,
 }
 
 // method is what the interceptors know of one RPC.
@@ -74,7 +78,8 @@ func newMethod(service protoreflect.ServiceDescriptor, d protoreflect.MethodDesc
 		m.updates = fields.Get(1).Name() // after request_id
 	}
 	m.large = fields.ByName("content") != nil || m.name == v1.LocationService_ImportPings_FullMethodName ||
-		fields.ByName("campaign") != nil || fields.ByName("fence") != nil
+		fields.ByName("campaign") != nil || fields.ByName("fence") != nil ||
+		m.name == v1.MomentService_RecordEvents_FullMethodName
 	m.pings = slices.Contains(bringPings, m.name)
 	m.class = class{without: m.classOf(false), with: m.classOf(true)}
 	return m

@@ -132,6 +132,7 @@ func (s *Server) newGRPC(options []grpc.ServerOption) *grpc.Server {
 }
 
 func (s *Server) register(server *grpc.Server) {
+	v1.RegisterAddressServiceServer(server, &addressService{Server: s})
 	v1.RegisterBrandServiceServer(server, &brandService{Server: s})
 	v1.RegisterCampaignServiceServer(server, &campaignService{Server: s})
 	v1.RegisterCredentialServiceServer(server, &credentialService{Server: s})
@@ -140,10 +141,16 @@ func (s *Server) register(server *grpc.Server) {
 	v1.RegisterFenceServiceServer(server, &fenceService{Server: s})
 	v1.RegisterKeyServiceServer(server, &keyService{Server: s})
 	v1.RegisterLocationServiceServer(server, &locationService{Server: s})
+	v1.RegisterPersonServiceServer(server, &personService{Server: s})
+	v1.RegisterSegmentServiceServer(server, &segmentService{Server: s})
 	v1.RegisterStoreServiceServer(server, &storeService{Server: s})
 	v1.RegisterWalletServiceServer(server, &walletService{Server: s})
 	v1.RegisterWebhookServiceServer(server, &webhookService{Server: s})
 	v1.RegisterInboxServiceServer(server, &inboxService{Server: s})
+	v1.RegisterItemServiceServer(server, &itemService{Server: s})
+	v1.RegisterMomentServiceServer(server, &momentService{Server: s})
+	v1.RegisterSendingServiceServer(server, &sendingService{Server: s})
+	v1.RegisterResultsServiceServer(server, &resultsService{Server: s})
 	healthpb.RegisterHealthServer(server, s.health)
 	reflection.Register(server)
 }

@@ -48,8 +48,8 @@ var settingNames = fieldNames{
 	},
 }
 
-// settingsFrom reads settings over those there are: what the contract does not name stays.
-func settingsFrom(given *v1.BrandSettings, base *brand.Brand) (*brand.Brand, error) {
+// settingsFrom reads settings over those there are: what the contract does not name stays. a finds the stores they name.
+func settingsFrom(given *v1.BrandSettings, base *brand.Brand, a CampaignSetting) (*brand.Brand, error) {
 	b, fs := *base, faults{}
 	s := &b.Settings
 	b.Name = given.GetDisplayName()
@@ -71,6 +71,7 @@ func settingsFrom(given *v1.BrandSettings, base *brand.Brand) (*brand.Brand, err
 	quietFrom(given.GetQuietHours(), s, &fs)
 	identifyFrom(given.GetIdentify(), s, &fs)
 	filingFrom(given.GetFiling(), s, &fs)
+	a.declaredFrom(given, s, &fs)
 	fs.unsupported(duration(given.GetFutureLimit(), futureLimit) != futureLimit, "brand.settings.future_limit", "2 minutes only")
 	fs.unsupported(duration(given.GetAgeLimit(), ageLimit) != ageLimit, "brand.settings.age_limit", "24 hours only")
 	if age := int(given.GetMinimumAge()); age != 0 && age < s.MinAge() {
@@ -186,6 +187,7 @@ func (s *Server) settingsTo(b *brand.Brand) *v1.BrandSettings {
 		FutureLimit: durationpb.New(futureLimit), AgeLimit: durationpb.New(ageLimit),
 		QuietHours: quietTo(set), Filing: filingTo(set), Identify: s.identifyTo(set),
 	}
+	s.declaredTo(b, out)
 	if set.Device.RefuseMock {
 		out.MockPolicy = v1.BrandSettings_REFUSE
 	}

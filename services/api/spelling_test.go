@@ -114,3 +114,23 @@ func TestScopesAreTheBrands(t *testing.T) {
 	}
 	require.ElementsMatch(t, rules.GetRepeated().GetItems().GetString().GetIn(), ours)
 }
+
+// Whatever the engine says of an AppEvent, the contract has a code of that name; and no other, but what the door itself says.
+func TestEventRefusalsAreTheEnginesVerdicts(t *testing.T) {
+	ours := []string{"STORE_NOT_ALLOWED", audience.AgeUnknown.String(), audience.GuardianMissing.String()}
+	file, err := parser.ParseFile(token.NewFileSet(), "../engine/event.go", nil, 0)
+	require.NoError(t, err)
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok {
+			if of, ok := spec.Type.(*ast.Ident); ok && of.Name == "EventVerdict" {
+				name, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+				require.NoError(t, err)
+				if name != "TAKEN" && name != "REPEATED" {
+					ours = append(ours, name)
+				}
+			}
+		}
+		return true
+	})
+	require.ElementsMatch(t, ours, codesOf(v1.EventRefusal_Code_value))
+}

@@ -31,20 +31,20 @@ func TestSettingsComeBackAsTheyWere(t *testing.T) {
 		Presence: &v1.PresenceRules{Policy: v1.PresenceRules_STRICT, Dwell: durationpb.New(time.Minute), AlreadyInside: v1.PresenceRules_ENTER},
 	}
 	for _, given := range []*v1.BrandSettings{{}, full} {
-		first, err := settingsFrom(given, base)
+		first, err := settingsFrom(given, base, CampaignSetting{})
 		require.NoError(t, err)
 		written := s.settingsTo(first)
-		second, err := settingsFrom(written, first)
+		second, err := settingsFrom(written, first, CampaignSetting{})
 		require.NoError(t, err)
 		require.Equal(t, first, second)
 		require.True(t, proto.Equal(written, s.settingsTo(second)))
 	}
-	wide, err := settingsFrom(full, base)
+	wide, err := settingsFrom(full, base, CampaignSetting{})
 	require.NoError(t, err)
 	require.Equal(t, 40*time.Minute, wide.Settings.QuietCloseMargin)
 	require.Equal(t, 31*time.Minute, wide.Settings.QuietOpenMargin)
 	for _, narrow := range []*v1.QuietHours{{Start: "21:30"}, {End: "07:00"}} {
-		_, err := settingsFrom(&v1.BrandSettings{QuietHours: narrow}, base)
+		_, err := settingsFrom(&v1.BrandSettings{QuietHours: narrow}, base, CampaignSetting{})
 		require.Equal(t, v1.ErrorReason_SETTING_BELOW_FLOOR.String(), reasonOf(err))
 	}
 }
@@ -145,7 +145,7 @@ func TestCampaignComesBackAsItWas(t *testing.T) {
 	file, err := ParseCampaignFile([]byte(replaceOnce(campaignYAML, "%s", "s1")), in)
 	require.NoError(t, err)
 	before := file.Campaigns[0]
-	after, fs := campaignFrom(campaignTo(&before), before, in)
+	after, fs := campaignFrom(campaignTo(&before, nil), before, in)
 	require.Empty(t, fs)
 	require.Equal(t, &before, after)
 }

@@ -37,8 +37,11 @@ func webhookTo(w *brand.Webhook, s webhook.Standing) *v1.Webhook {
 		RecipientName: w.RecipientName, Place: w.Place, State: v1.Webhook_ACTIVE,
 		WaitingCount: s.Waiting, DeadCount: s.Dead, WaitingSinceTime: stamp(s.Since), LastCode: s.Code,
 	}
-	if w.Paused {
+	switch {
+	case w.Paused:
 		out.State = v1.Webhook_PAUSED
+	case !w.DisabledAt.IsZero():
+		out.State, out.DisableTime = v1.Webhook_DISABLED, stamp(w.DisabledAt)
 	}
 	for _, e := range w.Events {
 		out.EventTypes = append(out.EventTypes, string(e))
@@ -50,6 +53,7 @@ func webhookTo(w *brand.Webhook, s webhook.Standing) *v1.Webhook {
 func (s *webhookService) webhookFrom(w *brand.Webhook, given *v1.Webhook) error {
 	w.Name, w.URL, w.Recipient, w.RecipientName = given.GetDisplayName(), given.GetUrl(), recipients[given.GetRecipient()], given.GetRecipientName()
 	w.Place, w.Paused, w.Events = given.GetPlace(), given.GetState() == v1.Webhook_PAUSED, nil
+	w.DisabledAt = time.Time{} // whoever writes it means it to be used
 	for _, e := range given.GetEventTypes() {
 		w.Events = append(w.Events, brand.WebhookEvent(e))
 	}

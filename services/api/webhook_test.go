@@ -274,25 +274,29 @@ func TestWebhookRPCs(t *testing.T) {
 	require.NoError(t, err)
 	f.clock.Set(noon.UnixMilli())
 
-	// Without the operator's word a private address is reached by nobody, and 410 gives up at once.
+	// Without the operator's word a private address is reached by nobody.
 	f.server.webhooks = webhook.New(webhook.Config{Brands: f.engine, Storage: f.directory.(*postgres.Store).Letters()})
 	refused, err := hooks.TestWebhook(tn.server(), &v1.TestWebhookRequest{RequestId: id(), Id: hook.GetId()})
 	require.NoError(t, err)
 	require.Equal(t, "NOT_PUBLIC", refused.GetCode())
 	f.server.webhooks = d
 	phone := tn.device()
-	r.answer(http.StatusGone)
+	r.answer(http.StatusServiceUnavailable)
 	_, err = v1.NewDeviceServiceClient(f.conn).DeleteMe(tn.phone(phone.GetDeviceToken()), &v1.DeleteMeRequest{RequestId: id()})
 	require.NoError(t, err)
+	f.settle(d)
+	f.clock.Set(noon.Add(2 * time.Minute).UnixMilli()) // a failing endpoint is left alone for a while
+	f.sql(`UPDATE webhook_letter SET attempt = 50 WHERE state = 'pending'`)
 	f.settle(d)
 	dead, err := hooks.ListWebhookDeadLetters(tn.server(), &v1.ListWebhookDeadLettersRequest{Id: hook.GetId()})
 	require.NoError(t, err)
 	require.Len(t, dead.GetDeadLetters(), 1)
-	require.Equal(t, "HTTP_410", dead.GetDeadLetters()[0].GetLastCode())
+	require.Equal(t, "HTTP_503", dead.GetDeadLetters()[0].GetLastCode())
 	shown, err := hooks.GetWebhook(tn.server(), &v1.GetWebhookRequest{Id: hook.GetId()})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, shown.GetWebhook().GetDeadCount())
 	r.answer(http.StatusOK)
+	f.clock.Set(noon.Add(4 * time.Minute).UnixMilli())
 	replayed, err := hooks.ReplayWebhookDeadLetters(tn.server(), &v1.ReplayWebhookDeadLettersRequest{RequestId: id(), Id: hook.GetId()})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, replayed.GetReplayed())

@@ -134,12 +134,12 @@ func TestApproachRulesComeBackAsTheyWere(t *testing.T) {
 	metres := 150.0
 	s := &Server{}
 	first, err := settingsFrom(&v1.BrandSettings{Presence: &v1.PresenceRules{ApproachDistanceMeters: &metres, ApproachTime: durationpb.New(time.Minute)}},
-		&brand.Brand{Settings: brand.Default(brand.KR)})
+		&brand.Brand{Settings: brand.Default(brand.KR)}, CampaignSetting{})
 	require.NoError(t, err)
 	rules := first.Settings.Presence
 	require.InDelta(t, metres, rules.ApproachDistance, 0)
 	require.Equal(t, time.Minute, rules.ApproachTime)
-	second, err := settingsFrom(s.settingsTo(first), first)
+	second, err := settingsFrom(s.settingsTo(first), first, CampaignSetting{})
 	require.NoError(t, err)
 	require.Equal(t, first, second)
 	none, fs := 0.0, faults{}
