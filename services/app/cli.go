@@ -19,7 +19,11 @@ type CLI struct {
 	Init      initCommand      `cmd:"" help:"Make a brand with its first keys and print them, once."`
 	Serve     serveCommand     `cmd:"" help:"Run a node: the public API, the internal pages, and everything behind them."`
 	Replay    replay.Command   `cmd:"" help:"Run recorded tracks through the engine and write down what happened."`
+	Export    exportCommand    `cmd:"" help:"Write a brand's settings and campaigns as a campaign file."`
+	Apply     applyCommand     `cmd:"" help:"Make a brand's settings and campaigns what a campaign file says; first tell what would change."`
 	Why       whyCommand       `cmd:"" help:"Tell why somebody did, or did not, get something."`
+	Tail      tailCommand      `cmd:"" help:"Watch a phone: its pings, transitions, gates and outcomes as they happen."`
+	Import    importCommand    `cmd:"" help:"Bring people, purchases or the members of a list to a running server, from a file."`
 	Addresses addressesCommand `cmd:"" help:"Look at what became of push addresses, and undo drops that were wrong."`
 	Bench     bench.Command    `cmd:"" help:"Measure this machine with a server and load of their own."`
 	Emulator  emulatorCommand  `cmd:"" help:"Run stand-ins for Firebase Cloud Messaging and Apple's push service."`

@@ -30,6 +30,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -371,27 +372,28 @@ func (h *phone) enter(p *process, i int, state v1.Ping_AppState) (*v1.ReportPing
 	}
 }
 
-// decision is a line of `wantgo why --json`.
+// decision is what `wantgo why --json` says of one.
 type decision struct {
-	Reason     string            `json:"reason"`
-	Values     map[string]string `json:"values"`
-	Campaign   string            `json:"campaign"`
-	Store      string            `json:"store"`
-	Sentence   string            `json:"sentence"`
-	Deliveries []struct {
-		State string `json:"state"`
-		Code  string `json:"code"`
-	} `json:"deliveries"`
+	Reason          string
+	Values          map[string]string
+	Campaign, Store string
+	Deliveries      []decidedDelivery
 }
+
+type decidedDelivery struct{ State, Code string }
 
 // why asks the program, while servers run on the same directory.
 func (w *world) why(args ...string) (all []decision) {
 	w.t.Helper()
 	out := w.run(append([]string{"why", "--data-dir", w.dir, "--json", "--limit", "1000"}, args...)...)
-	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
-		var d decision
-		require.NoError(w.t, decoder.Decode(&d))
-		all = append(all, d)
+	var answer v1.ExplainDecisionsResponse
+	require.NoError(w.t, protojson.Unmarshal(out, &answer))
+	for _, d := range answer.GetDecisions() {
+		told := decision{Reason: d.GetReason().String(), Values: d.GetValues(), Campaign: d.GetCampaignDisplayName(), Store: d.GetMoment().GetStoreDisplayName()}
+		for _, x := range d.GetNotification().GetDeliveries() {
+			told.Deliveries = append(told.Deliveries, decidedDelivery{strings.ToLower(x.GetState().String()), x.GetProviderCode()})
+		}
+		all = append(all, told)
 	}
 	return all
 }

@@ -96,7 +96,12 @@ func (s *settings) open(ctx context.Context, c node.Config) (*node.Node, error) 
 
 // withNode opens a node that listens nowhere, lets f use it, and closes it.
 func (f *Storage) withNode(ctx context.Context, s *settings, log *slog.Logger, use func(*node.Node) error) error {
-	n, err := s.open(ctx, f.config(s, log))
+	return s.use(ctx, f.config(s, log), use)
+}
+
+// use opens a node of a configuration, lets f use it, and closes it.
+func (s *settings) use(ctx context.Context, c node.Config, use func(*node.Node) error) error {
+	n, err := s.open(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,37 +11,76 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/wantgo/wantgo/pusher"
+	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
 	"github.com/wantgo/wantgo/services/app/node"
+	"github.com/wantgo/wantgo/services/app/why"
 	"github.com/wantgo/wantgo/services/brand"
-	"github.com/wantgo/wantgo/services/campaign"
 	"github.com/wantgo/wantgo/services/engine"
 )
 
 type whyCommand struct {
 	Storage      `embed:""`
+	Remote       `embed:""`
 	Person       string `help:"The person: the brand's own id, or the UUID." xor:"subject" required:"" placeholder:"ID"`
 	Device       string `help:"The person of this device: the brand's own id, or the UUID." xor:"subject" required:"" placeholder:"ID"`
 	Coupon       string `help:"The person who holds this coupon." xor:"subject" required:"" placeholder:"CODE"`
 	Notification string `help:"The person whom this notification is for, by its UUID." xor:"subject" required:"" placeholder:"ID"`
-	Brand        string `help:"The brand, by name or UUID, where there are several." placeholder:"NAME"`
+	Delivery     string `help:"The person whom this delivery is for, by its UUID." xor:"subject" required:"" placeholder:"ID"`
+	Campaign     string `help:"Only about this campaign, by its UUID." placeholder:"ID"`
+	Since        string `help:"From this time on (RFC 3339), or so long ago (36h)." placeholder:"TIME"`
+	Until        string `help:"Until before this time (RFC 3339), or so long ago." placeholder:"TIME"`
+	AsOf         string `help:"How things stood at this time (RFC 3339) instead of now, as far as that is still known: for what was replayed. Not of a server." placeholder:"TIME"`
+	Now          bool   `help:"Tell how things stand now, too. That is told in any case where nothing was decided."`
+	Locale       string `help:"Language: ko, or en." default:"en"`
+	Brand        string `help:"The brand, by name or UUID, where there are several. A server knows it by the key." placeholder:"NAME"`
 	Limit        int    `help:"Most decisions." default:"20"`
-	JSON         bool   `name:"json" help:"Print one JSON object a decision, one a line."`
+	JSON         bool   `name:"json" help:"Print JSON: the answer of DecisionService.ExplainDecisions."`
 }
 
-// Run prints a person's decisions, newest first.
+// Run prints a person's decisions, newest first, and how things stand.
 func (c *whyCommand) Run(ctx context.Context, out io.Writer, log *slog.Logger, s *settings) error {
 	if c.Limit < 1 || c.Limit > 10_000 {
 		s.fault("limit", errors.New("must be 1 to 10000"))
 	}
-	return c.withNode(ctx, s, log, func(n *node.Node) error {
+	if c.Address != "" {
+		if c.AsOf != "" {
+			s.fault("as-of", errors.New("a server answers as of now"))
+		}
+		conn, hangUp, err := c.dial(s)
+		if err != nil {
+			return err
+		}
+		defer hangUp()
+		client := v1.NewDecisionServiceClient(conn)
+		return c.explain(ctx, out, s, time.Now(), func(ctx context.Context, r *v1.ExplainDecisionsRequest) (*v1.ExplainDecisionsResponse, error) {
+			return client.ExplainDecisions(ctx, r)
+		})
+	}
+	return c.opened(ctx, s, log, func(n *node.Node) error {
 		b, err := c.brand(n.Engine())
 		if err != nil {
 			return err
 		}
-		return c.explain(ctx, out, n.Engine(), b)
+		return c.explain(ctx, out, s, n.Engine().Now(), func(ctx context.Context, r *v1.ExplainDecisionsRequest) (*v1.ExplainDecisionsResponse, error) {
+			return n.API().Explain(ctx, b.ID, r)
+		})
 	})
+}
+
+// opened lets f use a node whose time is now, or the one that was named.
+func (c *whyCommand) opened(ctx context.Context, s *settings, log *slog.Logger, use func(*node.Node) error) error {
+	config := c.config(s, log)
+	if at := timeOf(s, "as-of", c.AsOf, time.Now()); at != nil {
+		clock := &engine.VirtualClock{}
+		clock.Set(at.AsTime().UnixMilli())
+		config.Clock = clock
+	}
+	return s.use(ctx, config, use)
 }
 
 // brand is the one that was named, or the only one.
@@ -66,178 +104,101 @@ func (c *whyCommand) brand(e *engine.Engine) (*brand.Brand, error) {
 	return nil, fmt.Errorf("--brand says which one: %s", strings.Join(names, ", "))
 }
 
-// person finds whom the flags mean.
-func (c *whyCommand) person(ctx context.Context, e *engine.Engine, brandID uuid.UUID) (uuid.UUID, error) {
-	refs := []engine.PersonRef{{PersonExternalID: c.Person}, {DeviceExternalID: c.Device}, {CouponCode: strings.ToUpper(c.Coupon)}}
-	if id, err := uuid.Parse(c.Person + c.Device + c.Notification); err == nil {
-		switch {
-		case c.Person != "":
-			refs = append(refs, engine.PersonRef{PersonID: id})
-		case c.Device != "":
-			refs = append(refs, engine.PersonRef{DeviceID: id})
-		default:
-			refs = append(refs, engine.PersonRef{NotificationID: id})
-		}
+// asking is ExplainDecisions, of a server or of the database.
+type asking func(context.Context, *v1.ExplainDecisionsRequest) (*v1.ExplainDecisionsResponse, error)
+
+// explain asks page by page and prints.
+func (c *whyCommand) explain(ctx context.Context, out io.Writer, s *settings, now time.Time, ask asking) error {
+	from, until := timeOf(s, "since", c.Since, now), timeOf(s, "until", c.Until, now)
+	if err := s.err(); err != nil {
+		return err
 	}
-	for _, ref := range refs {
-		if ref == (engine.PersonRef{}) {
+	whole := &v1.ExplainDecisionsResponse{}
+	for _, r := range c.requests() {
+		r.StartTime, r.EndTime, r.CampaignId = from, until, c.Campaign
+		r.Locale, r.Circumstances = c.Locale, c.Now
+		err := c.pages(ctx, r, ask, whole)
+		if status.Code(err) == codes.NotFound {
 			continue
 		}
-		id, err := e.PersonOf(ctx, brandID, ref)
-		if err == nil || !errors.Is(err, engine.ErrNotFound) {
-			return id, err
+		if err != nil {
+			return told(err)
 		}
+		return c.print(out, whole)
 	}
-	return uuid.Nil, errors.New("nobody is known by that")
+	return errors.New("nobody is known by that")
 }
 
-func (c *whyCommand) explain(ctx context.Context, out io.Writer, e *engine.Engine, b *brand.Brand) error {
-	person, err := c.person(ctx, e, b.ID)
-	if err != nil {
-		return err
-	}
-	rows, deliveries, err := e.Explain(ctx, b.ID, person, engine.TraceFilter{Limit: c.Limit})
-	if err != nil {
-		return err
-	}
-	x := explainer{engine: e, brand: b, zone: b.Settings.Zone()}
-	if !c.JSON {
-		fmt.Fprintf(out, "Person %s of %q, decisions kept: %d, the latest first (times of %s).\n", person, b.Name, len(rows), x.zone)
-	}
-	for i := range rows {
-		told := x.tell(&rows[i], deliveries[rows[i].NotificationID])
-		if c.JSON {
-			err = json.NewEncoder(out).Encode(told)
-		} else {
-			err = told.print(out)
+// requests name the subject in each way in which it may be meant, the brand's own id first.
+func (c *whyCommand) requests() (requests []*v1.ExplainDecisionsRequest) {
+	_, err := uuid.Parse(c.Person + c.Device)
+	isID := err == nil
+	add := func(r *v1.ExplainDecisionsRequest) { requests = append(requests, r) }
+	switch {
+	case c.Person != "":
+		add(&v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_PersonExternalId{PersonExternalId: c.Person}})
+		if isID {
+			add(&v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_PersonId{PersonId: c.Person}})
 		}
+	case c.Device != "":
+		add(&v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_DeviceExternalId{DeviceExternalId: c.Device}})
+		if isID {
+			add(&v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_DeviceId{DeviceId: c.Device}})
+		}
+	case c.Coupon != "":
+		add(&v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_CouponCode{CouponCode: c.Coupon}})
+	case c.Notification != "":
+		add(&v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_NotificationId{NotificationId: c.Notification}})
+	default:
+		add(&v1.ExplainDecisionsRequest{Subject: &v1.ExplainDecisionsRequest_DeliveryId{DeliveryId: c.Delivery}})
+	}
+	return requests
+}
+
+// mostPage is how many decisions one call gives at most.
+const mostPage = 500
+
+func (c *whyCommand) pages(ctx context.Context, r *v1.ExplainDecisionsRequest, ask asking, whole *v1.ExplainDecisionsResponse) error {
+	for {
+		r.PageSize = int32(min(mostPage, c.Limit-len(whole.Decisions)))
+		page, err := ask(ctx, r)
 		if err != nil {
 			return err
 		}
+		whole.PersonId, whole.TimeZone = page.GetPersonId(), page.GetTimeZone()
+		whole.Decisions = append(whole.Decisions, page.GetDecisions()...)
+		if page.GetCircumstances() != nil {
+			whole.Circumstances = page.GetCircumstances()
+		}
+		if r.PageToken, r.Circumstances = page.GetNextPageToken(), false; r.PageToken == "" || len(whole.Decisions) >= c.Limit {
+			return nil
+		}
 	}
-	return nil
 }
 
-// told is a decision as it is printed.
-type told struct {
-	ID           uuid.UUID         `json:"id"`
-	Time         time.Time         `json:"time"`
-	Campaign     string            `json:"campaign,omitempty"`
-	CampaignID   *uuid.UUID        `json:"campaign_id,omitempty"`
-	Moment       string            `json:"moment,omitempty"`
-	Store        string            `json:"store,omitempty"`
-	PlaceDropped bool              `json:"place_dropped,omitempty"`
-	Reason       string            `json:"reason"`
-	Values       map[string]string `json:"values,omitempty"`
-	Sentence     string            `json:"sentence"`
-	Notification *uuid.UUID        `json:"notification_id,omitempty"`
-	Coupon       *uuid.UUID        `json:"coupon_id,omitempty"`
-	Channel      string            `json:"channel,omitempty"`
-	Deliveries   []toldDelivery    `json:"deliveries,omitempty"`
-}
-
-type toldDelivery struct {
-	ID       uuid.UUID `json:"id"`
-	Device   uuid.UUID `json:"device_id"`
-	Provider string    `json:"provider"`
-	State    string    `json:"state"`
-	Attempts int       `json:"attempts"`
-	Code     string    `json:"code,omitempty"`
-	Deadline time.Time `json:"deadline_time"`
-}
-
-func (t *told) print(w io.Writer) error {
-	where := "at a place that is no longer kept"
-	switch {
-	case t.Moment == "":
-		where = ""
-	case t.Store != "":
-		where = t.Moment + " " + t.Store
-	case t.PlaceDropped:
-		where = t.Moment + " " + where
-	default:
-		where = t.Moment + " a fence without a store"
+func (c *whyCommand) print(out io.Writer, r *v1.ExplainDecisionsResponse) error {
+	if !c.JSON {
+		return why.New(out, c.Locale, cmp.Or(r.GetTimeZone(), "UTC")).Explained(r)
 	}
-	fmt.Fprintf(w, "\n%s  %s", t.Time.Format("2006-01-02 15:04:05"), where)
-	if t.Campaign != "" {
-		fmt.Fprintf(w, " · campaign %q", t.Campaign)
-	}
-	_, err := fmt.Fprintf(w, "\n  %s: %s\n", t.Reason, t.Sentence)
-	for _, d := range t.Deliveries {
-		_, err = fmt.Fprintf(w, "  delivery to device %s by %s: %s%s after %d attempt(s)\n", d.Device, d.Provider, d.State, because(d.Code), d.Attempts)
+	text, err := protojson.Marshal(r)
+	if err == nil {
+		_, err = fmt.Fprintln(out, string(text))
 	}
 	return err
 }
 
-// explainer puts traces into words.
-type explainer struct {
-	engine *engine.Engine
-	brand  *brand.Brand
-	zone   *time.Location
-}
-
-func (x *explainer) tell(row *engine.TraceRow, deliveries []pusher.Delivery) *told {
-	t := &told{
-		ID: row.ID, Time: row.At.In(x.zone), Moment: row.Kind, Reason: row.Reason, Values: row.Values, Channel: row.Channel,
-		PlaceDropped: row.Place == nil && row.Kind != "", Notification: unlessNil(row.NotificationID), Coupon: unlessNil(row.CouponID),
-		CampaignID: unlessNil(row.CampaignID),
-	}
-	if row.CampaignID != uuid.Nil {
-		t.Campaign = x.campaign(row.CampaignID)
-	}
-	if row.Place != nil && row.Place.StoreID != uuid.Nil {
-		t.Store = x.store(row.Place.StoreID)
-	}
-	t.Sentence = x.speaker().Say(campaign.Reason(row.Reason), row.Values)
-	for i := range deliveries {
-		d := &deliveries[i]
-		t.Deliveries = append(t.Deliveries, toldDelivery{d.ID, d.DeviceID, string(d.Provider), string(d.State), d.Attempt, d.Code, d.Deadline})
-	}
-	return t
-}
-
-// because tells why a delivery ended or waits.
-func because(code string) string {
-	if code == "" {
-		return ""
-	}
-	return " (" + code + ")"
-}
-
-func unlessNil(id uuid.UUID) *uuid.UUID {
-	if id == uuid.Nil {
+// timeOf reads a time, or how long ago it was; empty: none.
+func timeOf(s *settings, flag, text string, now time.Time) *timestamppb.Timestamp {
+	if text == "" {
 		return nil
 	}
-	return &id
-}
-
-// speaker says reasons in English, as the rest of what is printed.
-func (x *explainer) speaker() campaign.Speaker {
-	return campaign.Speaker{Locale: "en", Zone: x.zone, Name: x.campaign}
-}
-
-// campaign is a campaign's name, or its id where it is gone.
-func (x *explainer) campaign(id uuid.UUID) string {
-	c, err := x.engine.Campaign(x.brand.ID, id)
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return timestamppb.New(now.Add(-ago))
+	}
+	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return id.String()
+		s.fault(flag, fmt.Errorf("%q is neither a time such as 2026-11-22T09:00:00+09:00 nor a duration such as 36h", text))
+		return nil
 	}
-	return cmp.Or(c.Name, c.ExternalID, id.String())
-}
-
-func (x *explainer) store(id uuid.UUID) string {
-	s, err := x.engine.Store(x.brand.ID, id)
-	if err != nil {
-		return id.String()
-	}
-	if name := s.Names[x.brand.Settings.Locale]; name != "" {
-		return name
-	}
-	for _, name := range s.Names {
-		return name
-	}
-	if s.ExternalID != "" {
-		return s.ExternalID
-	}
-	return id.String()
+	return timestamppb.New(at)
 }

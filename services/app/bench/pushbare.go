@@ -181,10 +181,7 @@ func (d *drawer) draw(ctx context.Context, to pusher.Address, delivery *pusher.D
 		}
 		return nil
 	}
-	body, err := apns.Payload(delivery)
-	if err != nil {
-		return err
-	}
+	body := apns.Payload(delivery)
 	header := apns.Header(delivery, d.topic)
 	header.Set("authorization", "bearer "+d.bearer)
 	return d.out.Encode(bareRequest{d.apns + "/3/device/" + to.Value, flat(header), string(body)})

@@ -124,6 +124,9 @@ func (r *pushRun) fill(ctx context.Context) (err error) {
 		return err
 	}
 	defer store.Close()
+	if _, err := store.KeepHouse(ctx, time.Now()); err != nil { // else the measured node makes its partitions first
+		return err
+	}
 	r.progress.say(fmt.Sprintf("gathering %d people", r.Devices))
 	if r.crowd, err = pushload.Gather(ctx, n.Engine(), store, r.order); err != nil {
 		return err
@@ -138,7 +141,7 @@ func (r *pushRun) fill(ctx context.Context) (err error) {
 	if err == nil && ends.States["pending"] != r.Deliveries {
 		err = fmt.Errorf("%v instead of %d pending deliveries were made", ends.States, r.Deliveries)
 	}
-	return err
+	return errors.Join(err, postgres.Tidy(ctx, r.database.URL()))
 }
 
 // work lets a dispatching node empty the outbox, and then hand over moments at a rate.

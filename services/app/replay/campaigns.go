@@ -10,7 +10,6 @@ import (
 
 	"github.com/wantgo/wantgo/services/api"
 	"github.com/wantgo/wantgo/services/engine"
-	"github.com/wantgo/wantgo/services/store"
 )
 
 // readCampaigns keeps the file's text; it is judged once the stores it names exist.
@@ -31,17 +30,7 @@ func (r *run) putCampaigns(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	file, err := api.ParseCampaignFile(r.campaignFile, api.CampaignSetting{
-		Brand: b, Now: now, NewID: uuid.New, FenceDwell: r.settings.Presence.Dwell > 0,
-		Store: func(external string) *store.Store {
-			s, _ := r.engine.StoreByExternalID(r.brand, external)
-			return s
-		},
-		StoreByID: func(id uuid.UUID) *store.Store {
-			s, _ := r.engine.Store(r.brand, id)
-			return s
-		},
-	})
+	file, err := api.ParseCampaignFile(r.campaignFile, api.SettingOf(r.engine, b, now, uuid.New))
 	if err != nil {
 		return fmt.Errorf("campaigns: %w", err)
 	}

@@ -92,6 +92,9 @@ func (r *run) fingerprint() string {
 	settings, _ := json.Marshal(r.settings) // plain values
 	whole.Write(settings)
 	whole.Write(r.campaignFile)
+	for _, p := range r.without {
+		whole.Write([]byte(p))
+	}
 	var sum [sha256.Size]byte
 	for i := range r.places {
 		one := placeHash(&r.places[i])

@@ -30,9 +30,14 @@ type Command struct {
 	Campaigns string        `type:"existingfile" placeholder:"FILE" help:"Campaigns to try (YAML); decisions and deliveries are written out too."`
 	Out       string        `placeholder:"FILE" help:"Where transitions go, one JSON object a line; - is standard output."`
 	JSON      bool          `name:"json" help:"Print the summary as one JSON object, last."`
+	Without   []string      `placeholder:"CONSENT" help:"Replayed people have all consents but these, such as ad_push_night. Repeatable."`
+	Why       []string      `placeholder:"DEVICE" help:"Tell afterwards why this device's person did, or did not, get something, as of its last row. Repeatable."`
+	Locale    string        `help:"Language of --why: ko, or en." default:"en"`
 
 	DataDir     string `type:"path" placeholder:"DIR" help:"Keep the database here and go on from it in the next run. Default: a scratch database, removed at the end."`
 	DatabaseURL string `env:"WANTGO_REPLAY_DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use instead."`
+
+	told io.Writer // what is said beside the results
 }
 
 // summary is what a replay tells at its end.
@@ -104,6 +109,11 @@ func (c *Command) Run(ctx context.Context, out io.Writer, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
+	told := out
+	if c.Out == "-" || c.JSON {
+		told = os.Stderr
+	}
+	c.told = told
 	s, err := c.replay(ctx, in, w, log, progress)
 	progress.done()
 	if err := errors.Join(err, closeOut()); err != nil {
@@ -112,10 +122,6 @@ func (c *Command) Run(ctx context.Context, out io.Writer, log *slog.Logger) erro
 	if c.JSON {
 		return json.NewEncoder(out).Encode(s)
 	}
-	told := out
-	if c.Out == "-" {
-		told = os.Stderr
-	}
 	s.print(told)
 	return nil
 }
@@ -123,6 +129,10 @@ func (c *Command) Run(ctx context.Context, out io.Writer, log *slog.Logger) erro
 // replay runs an input on the database and returns the summary.
 func (c *Command) replay(ctx context.Context, in *input, out io.Writer, log *slog.Logger, p *progress) (_ *summary, err error) {
 	policy, err := presence.ParsePolicy(c.Policy)
+	if err != nil {
+		return nil, err
+	}
+	without, err := c.without()
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +151,8 @@ func (c *Command) replay(ctx context.Context, in *input, out io.Writer, log *slo
 	defer func() { err = errors.Join(err, n.Close(context.WithoutCancel(ctx))) }()
 	r := &run{
 		engine: n.Engine(), clock: clock, settings: settingsFor(policy, zoneOf(in.places), c.Dwell), places: in.places,
-		tracks: in.tracks, out: newOutput(out), progress: func(pings int) { p.part("pings", pings, in.tracks.Len()) },
+		without: without,
+		tracks:  in.tracks, out: newOutput(out), progress: func(pings int) { p.part("pings", pings, in.tracks.Len()) },
 		counts: counts{Verdicts: map[string]int{}, Transitions: map[string]int{}, Decisions: map[string]int{}},
 	}
 	if err := r.readCampaigns(c.Campaigns); err != nil {
@@ -161,6 +172,9 @@ func (c *Command) replay(ctx context.Context, in *input, out io.Writer, log *slo
 		return nil, err
 	}
 	if err := r.out.close(); err != nil {
+		return nil, err
+	}
+	if err := c.explain(ctx, n.API(), r); err != nil {
 		return nil, err
 	}
 	return c.sum(r, in, opened.Sub(started), time.Since(opened), time.Since(playing)), nil

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,7 @@ type run struct {
 	engine       *engine.Engine
 	clock        *engine.VirtualClock
 	settings     brand.Settings
+	without      []audience.Purpose
 	places       []place
 	brand        uuid.UUID
 	tracks       *track.Recording
@@ -72,6 +74,9 @@ func (r *run) register(ctx context.Context, first int64) error {
 			Profile: audience.Profile{OfAge: true, TimeZone: r.settings.TimeZone, Locale: r.settings.Locale},
 		}
 		for _, p := range audience.Purposes {
+			if slices.Contains(r.without, p) {
+				continue
+			}
 			news[i].Consents = append(news[i].Consents, audience.ConsentEvent{
 				ID: uuid.New(), Purpose: p, Granted: true, OccurredAt: consented, NoticeVersion: "replay", Actor: audience.ActorSelf,
 			})

@@ -7,6 +7,6 @@
 // told, not judged: an attempt whose answer was lost has to be repeated.
 //
 // `go test` does every fault to some hundred deliveries; `make chaos` (WANTGO_CHAOS=full) to 20,000 each, and at length.
-// WANTGO_PUSH_DELIVERIES sets another number. Both print a table, and the same as JSON. It says nothing of Google's or
-// Apple's own faults beyond what their contracts tell.
+// WANTGO_PUSH_DELIVERIES sets another number, and WANTGO_PUSH_FAULT picks the faults whose name holds it. Both print a
+// table, and the same as JSON. It says nothing of Google's or Apple's own faults beyond what their contracts tell.
 package push
