@@ -531,6 +531,7 @@ func wholeReads(t *testing.T, conn *pgx.Conn, sql string) (faults []string) {
 		_, few := smallIndexes[n.Index]
 		switch {
 		case small || few || strings.HasPrefix(table, "pg_"):
+		case n.Type == "Seq Scan" && table != n.Relation && isEmpty(t, conn, n.Relation): // an hour to come
 		case n.Type == "Seq Scan":
 			faults = append(faults, "sequential scan of "+n.Relation)
 		case strings.HasSuffix(n.Type, "Index Scan") && n.Cond == "" || n.Type == "Index Only Scan" && n.Cond == "":
@@ -542,4 +543,10 @@ func wholeReads(t *testing.T, conn *pgx.Conn, sql string) (faults []string) {
 	}
 	walk(&plans[0].Plan)
 	return faults
+}
+
+func isEmpty(t *testing.T, conn *pgx.Conn, relation string) (empty bool) {
+	t.Helper()
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT NOT EXISTS (SELECT FROM `+pgx.Identifier{relation}.Sanitize()+`)`, pgx.QueryExecModeSimpleProtocol).Scan(&empty))
+	return empty
 }
