@@ -20,10 +20,13 @@ import (
 // is closed: what it brought is added to the sums, once, in the transaction that says so.
 //
 // An hour is counted again when the time since the last count is a twentieth of the hour's age, and the latest ones
-// half a minute after it: so a busy day costs little more than its last hours.
+// half a minute after it: so a busy day costs little more than its last hours. Counting takes a twentieth of a node's time at
+// most, the latest hours first: where very much is decided, results are later than that, and decisions are not.
 const (
 	recountLeast = 25 * time.Second
 	recountShare = 20
+	countShare   = 20
+	countAhead   = time.Second // what may be saved up
 )
 
 // resultKey is one sum.
@@ -45,6 +48,26 @@ type resultMemory struct {
 	mu     sync.Mutex
 	looked bool
 	hours  map[resultHour]bool
+	spare  time.Duration // what counting may take now; below zero: it took more
+	as     time.Time     // of when
+}
+
+// affordable tells whether there is time left for counting.
+func (m *resultMemory) affordable() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if m.spare += now.Sub(m.as) / countShare; m.as.IsZero() || m.spare > countAhead {
+		m.spare = countAhead
+	}
+	m.as = now
+	return m.spare > 0
+}
+
+func (m *resultMemory) spent(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.spare -= d
 }
 
 // note remembers the hours of writes, whether or not they win.
@@ -113,17 +136,20 @@ func (s *Store) countHours(ctx context.Context, now time.Time, closing bool) err
 	for _, h := range hours {
 		kept := keep.of(h.brand)
 		over := !h.hour.Add(time.Hour + kept).After(now)
-		if closing && !over {
+		if closing && !over || !closing && !s.results.affordable() {
 			continue
 		}
-		if err := s.countHour(ctx, h, kept, now, over); err != nil {
+		begun := time.Now()
+		err := s.countHour(ctx, h, kept, now, over)
+		s.results.spent(time.Since(begun))
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// openHours are the hours that may be counted, the earliest first.
+// openHours are the hours that may be counted, the latest first.
 func (s *Store) openHours(ctx context.Context, keep retentions, now time.Time) ([]resultHour, error) {
 	open, first := s.results.known()
 	for i := 0; first && i < len(keep.brands); i++ {
@@ -140,7 +166,7 @@ func (s *Store) openHours(ctx context.Context, keep retentions, now time.Time) (
 		open[resultHour{h.brand, h.hour.UTC()}] = true
 		return nil
 	})
-	hours := slices.SortedFunc(maps.Keys(open), func(a, b resultHour) int { return a.hour.Compare(b.hour) })
+	hours := slices.SortedFunc(maps.Keys(open), func(a, b resultHour) int { return b.hour.Compare(a.hour) })
 	return hours, err
 }
 
