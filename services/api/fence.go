@@ -77,7 +77,7 @@ func fenceFrom(g *v1.Fence, base store.Fence, at *store.Store, b *brand.Settings
 // shapeFrom reads a circle, which without a centre is round its store, or an area.
 func shapeFrom(g *v1.Fence, at *store.Store, fs *faults) (*geo.Circle, *geo.Area) {
 	if g.GetCircle() == nil {
-		return nil, areaFrom(g.GetGeojson(), fs)
+		return nil, areaFrom(g.GetGeojson(), "fence.geojson", fs)
 	}
 	var centre geo.Point
 	switch {
@@ -97,9 +97,10 @@ func shapeFrom(g *v1.Fence, at *store.Store, fs *faults) (*geo.Circle, *geo.Area
 	return &circle, nil
 }
 
-func areaFrom(text string, fs *faults) *geo.Area {
+// areaFrom reads one polygon or multipolygon, mended where it can be; nil: it is at fault.
+func areaFrom(text, field string, fs *faults) *geo.Area {
 	bad := func(cause string) *geo.Area {
-		fs.add("fence.geojson", v1.ErrorReason_SHAPE_INVALID, cause, "cause", cause, "feature", "0")
+		fs.add(field, v1.ErrorReason_SHAPE_INVALID, cause, "cause", cause, "feature", "0")
 		return nil
 	}
 	result, err := geojson.Read(bytes.NewReader([]byte(text)), false)

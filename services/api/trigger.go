@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/wantgo/wantgo/geo"
 	"github.com/wantgo/wantgo/geo/geojson"
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
 	"github.com/wantgo/wantgo/services/campaign"
@@ -186,26 +185,14 @@ func insideFrom(text, field string, fs *faults) json.RawMessage {
 	if text == "" {
 		return nil
 	}
-	bad := func(cause string) json.RawMessage {
-		fs.add(field, v1.ErrorReason_SHAPE_INVALID, cause, "cause", cause, "feature", "0")
+	area := areaFrom(text, field, fs)
+	if area == nil {
 		return nil
-	}
-	result, err := geojson.Read(bytes.NewReader([]byte(text)), false)
-	switch {
-	case err != nil:
-		return bad("not GeoJSON")
-	case len(result.Refused) > 0:
-		return bad(result.Refused[0].Reason)
-	case len(result.Features) != 1:
-		return bad("not one geometry")
-	}
-	area, ok := result.Features[0].Shape.(*geo.Area)
-	if !ok {
-		return bad("not a Polygon or MultiPolygon")
 	}
 	written, err := geojson.Write(area)
 	if err != nil {
-		return bad("not a Polygon or MultiPolygon")
+		fs.add(field, v1.ErrorReason_SHAPE_INVALID, "not a Polygon or MultiPolygon", "cause", "not a Polygon or MultiPolygon", "feature", "0")
+		return nil
 	}
 	return json.RawMessage(compact(written))
 }
