@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"sync"
 	"time"
 
 	"github.com/wantgo/wantgo/pusher"
@@ -61,7 +62,17 @@ func (j *judged) refusedBy(gates []gate) bool {
 	return false
 }
 
-func because(why string) map[string]string { return map[string]string{"why": why} }
+// because is the values of a reason that says why, in a word of ours. There are few words, and nobody changes values: each
+// is made once.
+func because(why string) map[string]string {
+	if values, ok := becauses.Load(why); ok {
+		return values.(map[string]string)
+	}
+	values, _ := becauses.LoadOrStore(why, map[string]string{"why": why})
+	return values.(map[string]string)
+}
+
+var becauses sync.Map
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

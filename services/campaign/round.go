@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +20,27 @@ type round struct {
 	// known is what expressions know, of one moment: candidates come moment by moment.
 	known   *expression.Input
 	knownOf *Moment
+	// scratch of rank
+	judged             []judged
+	ruledOut, standing []*judged
+}
+
+// rounds are used again: under load most of what a decision would allocate is theirs.
+var rounds = sync.Pool{New: func() any { return new(round) }}
+
+func newRound(v *View) *round {
+	r := rounds.Get().(*round)
+	r.view = v
+	return r
+}
+
+// release gives the round back. Nobody may hold anything that was judged in it any more.
+func (r *round) release() {
+	clear(r.judged)
+	clear(r.ruledOut)
+	clear(r.standing)
+	*r = round{judged: r.judged[:0], ruledOut: r.ruledOut[:0], standing: r.standing[:0]}
+	rounds.Put(r)
 }
 
 type spacing struct {

@@ -54,7 +54,7 @@ func (e *TextError) Error() string {
 }
 
 func (e *TextError) values() map[string]string {
-	v := because(e.Why)
+	v := map[string]string{"why": e.Why}
 	if e.Variable != "" {
 		v["variable"] = e.Variable
 	}

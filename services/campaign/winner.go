@@ -21,14 +21,18 @@ func Decide(v *View, candidates []Candidate) Result {
 	if v.Brand == nil || len(candidates) == 0 {
 		return Result{}
 	}
-	r := &round{view: v}
+	r := newRound(v)
+	defer r.release()
 	ruledOut, ranked := r.rank(candidates)
 	won := r.admit(ranked)
 	if r.needs != uuid.Nil {
 		return Result{NeedsStock: r.needs}
 	}
 	decisions := make([]Decision, 0, len(candidates))
-	for _, j := range slices.Concat(ruledOut, ranked) {
+	for _, j := range ruledOut {
+		decisions = append(decisions, j.decision)
+	}
+	for _, j := range ranked {
 		decisions = append(decisions, j.decision)
 	}
 	if v.Profile != nil && v.Profile.Test {
@@ -53,9 +57,10 @@ func mark(decisions []Decision) {
 
 // rank splits the candidates into those ruled out and those that stand in order.
 func (r *round) rank(candidates []Candidate) (ruledOut, standing []*judged) {
-	all := make([]judged, len(candidates))
+	r.judged = slices.Grow(r.judged[:0], len(candidates))[:len(candidates)]
+	ruledOut, standing = r.ruledOut[:0], r.standing[:0]
 	for i := range candidates {
-		j := &all[i]
+		j := &r.judged[i]
 		r.begin(j, &candidates[i])
 		if j.refusedBy(eligibility) {
 			ruledOut = append(ruledOut, j)
@@ -64,6 +69,7 @@ func (r *round) rank(candidates []Candidate) (ruledOut, standing []*judged) {
 		}
 	}
 	slices.SortFunc(standing, precedence)
+	r.ruledOut, r.standing = ruledOut, standing
 	return ruledOut, standing
 }
 

@@ -163,6 +163,12 @@ func (c *committer) wait(done <-chan writeResult) writeResult {
 	}
 }
 
+// groups are the writes of a statement, side by side.
+var groups = sync.Pool{New: func() any {
+	room := make([]PersonWrite, maxGroup)
+	return &room
+}}
+
 // commit writes a group. On an error it halves: one faulty person costs nobody else, and a lost connection is
 // settled by asking which of the writes the rows carry.
 //
@@ -170,7 +176,12 @@ func (c *committer) wait(done <-chan writeResult) writeResult {
 func (c *committer) commit(group []*pendingWrite, again bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
-	writes := make([]PersonWrite, len(group))
+	room := groups.Get().(*[]PersonWrite)
+	defer func() {
+		clear(*room)
+		groups.Put(room)
+	}()
+	writes := (*room)[:len(group)]
 	for i, p := range group {
 		writes[i] = *p.write
 	}

@@ -22,9 +22,11 @@ func (r *reporting) decide() error {
 	if len(r.moments) == 0 {
 		return nil
 	}
-	moments := r.moments
-	r.moments = nil
-	result, err := r.turn.decide(moments, time.UnixMilli(r.now).UTC())
+	defer func() {
+		clear(r.moments)
+		r.moments = r.moments[:0]
+	}()
+	result, err := r.turn.decide(r.moments, time.UnixMilli(r.now).UTC())
 	if err != nil || result == nil {
 		return err
 	}
@@ -37,14 +39,18 @@ func (r *reporting) decide() error {
 
 // decide runs the campaign rules on moments and takes the result into the write. nil: no campaign was concerned.
 func (t *turn) decide(moments []campaign.Moment, now time.Time) (*campaign.Result, error) {
-	var candidates []campaign.Candidate
+	candidates := t.matched[:0]
+	visits := t.visitsKnown(now)
 	for i := range moments {
 		if moments[i].Visits == nil {
-			moments[i].Visits = t.visitsKnown(now)
+			moments[i].Visits = visits
 		}
 		candidates = t.v.campaigns.Match(&moments[i], candidates)
 	}
-	return t.decideAmong(candidates, now)
+	result, err := t.decideAmong(candidates, now)
+	clear(candidates)
+	t.matched = candidates[:0]
+	return result, err
 }
 
 // decideAmong is decide where it is known which campaigns the moments may start.
@@ -93,6 +99,7 @@ func stockOf(candidates []campaign.Candidate, offer uuid.UUID) int64 {
 // take writes a result down: traces, and for a winner the coupon, the ledger's entry and the deliveries.
 func (t *turn) take(result *campaign.Result) {
 	t.dirty = true
+	t.write.Traces = slices.Grow(t.write.Traces, len(result.Decisions))
 	for _, d := range rounds(result.Decisions) {
 		t.write.Traces = append(t.write.Traces, traceOf(d, t.v.version))
 		t.e.metrics.decided(d.Reason)
@@ -186,6 +193,7 @@ func (t *turn) decideTimed(now time.Time, answer *Answer) error {
 
 // tell adds a result's decisions to the answer.
 func (a *Answer) tell(result *campaign.Result) {
+	a.Decisions = slices.Grow(a.Decisions, len(result.Decisions))
 	for i := range result.Decisions {
 		a.Decisions = append(a.Decisions, decisionTold(&result.Decisions[i]))
 	}

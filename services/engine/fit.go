@@ -35,10 +35,10 @@ const (
 	keptDevices = 8
 )
 
-// fit encodes the state within its bounds.
+// fit encodes the state within its bounds, into the array of the last.
 func (t *turn) fit(now time.Time) ([]byte, error) {
 	h := &t.p.hot
-	b, err := h.encode()
+	b, err := h.encode(t.write.State[:0])
 	for _, s := range []struct {
 		limit int
 		shed  func()
@@ -55,10 +55,10 @@ func (t *turn) fit(now time.Time) ([]byte, error) {
 			return b, err
 		}
 		s.shed()
-		b, err = h.encode()
+		b, err = h.encode(b[:0])
 	}
 	for err == nil && len(b) > stateBound && t.endLongestUnheard() {
-		b, err = h.encode()
+		b, err = h.encode(b[:0])
 	}
 	return b, err
 }

@@ -195,7 +195,7 @@ func (e *Engine) handleFree(ctx context.Context, shares []share) (later []*share
 	var held []*turn
 	defer func() {
 		for _, t := range held {
-			t.p.mu.Unlock()
+			t.unlock()
 		}
 	}()
 	var waits map[*person]struct{}
@@ -260,6 +260,15 @@ func (e *Engine) commitHeld(held []*turn) {
 			}
 		}
 	}
+}
+
+// unlock ends a turn that was committed, or is given up, and lets others have the person.
+func (t *turn) unlock() {
+	p := t.p
+	if t.adopted {
+		t.release()
+	}
+	p.mu.Unlock()
 }
 
 // fault notes why a share's turn came to nothing, unless it says so itself.

@@ -268,7 +268,7 @@ func (e *Engine) forgetDevice(d audience.Device, from uuid.UUID) {
 
 // freshPerson gives a device a new anonymous person; the old one keeps everything but the device, whose visits end.
 func (e *Engine) freshPerson(ctx context.Context, d audience.Device) (audience.Device, error) {
-	state, err := (&hot{}).encode()
+	state, err := (&hot{}).encode(nil)
 	if err != nil {
 		return d, err
 	}

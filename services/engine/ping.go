@@ -60,7 +60,7 @@ func (t *turn) report(report *Report, token *statev1.Token, answer *Answer) erro
 	}
 	*answer = Answer{Pings: verdicts}
 	r := &t.r
-	*r = reporting{turn: t, report: report, token: token, answer: answer, now: report.Received.UnixMilli(), sorted: r.sorted[:0]}
+	*r = reporting{turn: t, report: report, token: token, answer: answer, now: report.Received.UnixMilli(), sorted: r.sorted[:0], moments: r.moments[:0]}
 	if !report.SentAt.IsZero() {
 		r.correction = r.now - report.SentAt.UnixMilli()
 	}

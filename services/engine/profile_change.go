@@ -166,7 +166,7 @@ func (c *profileChanges) make(ctx context.Context, missing []string) (again []st
 
 // newPerson is a person with everything that was said of it; false: nothing of that can be taken.
 func (c *profileChanges) newPerson(id string) (r Registration, ok bool, err error) {
-	state, err := (&hot{}).encode()
+	state, err := (&hot{}).encode(nil)
 	if err != nil {
 		return r, false, err
 	}

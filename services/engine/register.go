@@ -56,7 +56,7 @@ func (e *Engine) RegisterAll(ctx context.Context, news []NewDevice) ([]Registere
 				return nil, fault
 			}
 		}
-		state, err := (&hot{}).encode()
+		state, err := (&hot{}).encode(nil)
 		if err != nil {
 			return nil, err
 		}

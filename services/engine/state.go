@@ -23,12 +23,9 @@ const (
 	ledgerMemory = 91 * 24 * time.Hour
 )
 
-// encode writes the hot state as it goes into the row.
-func (h *hot) encode() ([]byte, error) {
+// encode appends the hot state as it goes into the row.
+func (h *hot) encode(b []byte) ([]byte, error) {
 	m := &statev1.PersonState{LocationUseUntilMs: h.usedUntil, CoarseCell: h.cell, CoarseCellMs: h.cellAt}
-	for _, d := range h.devices {
-		m.Devices = append(m.Devices, d.message())
-	}
 	for i := range h.entries {
 		m.Entries = append(m.Entries, entryMessage(&h.entries[i]))
 	}
@@ -47,33 +44,11 @@ func (h *hot) encode() ([]byte, error) {
 	h.encodeMarks(m)
 	h.packEvents(m)
 	m.ProtoReflect().SetUnknown(h.unknown)
-	b, err := proto.Marshal(m)
+	b, err := proto.MarshalOptions{}.MarshalAppend(appendDevices(b, h.devices), m)
 	if err != nil {
 		return nil, fmt.Errorf("encode person state: %w", err)
 	}
 	return b, nil
-}
-
-func (d *deviceState) message() *statev1.DeviceState {
-	w := &d.presence.Written
-	m := &statev1.DeviceState{
-		DeviceId: bytesOf(d.id), LastHeardMs: w.LastHeard, LastPingId: bytesOf(uuid.UUID(w.LastPing)),
-		PromisedByMs: w.PromisedBy, ClosedAtMs: w.ClosedAt, Revision: w.Revision,
-	}
-	for i := range w.Stays {
-		s := &w.Stays[i]
-		m.Stays = append(m.Stays, &statev1.Stay{
-			FenceId: bytesOf(uuid.UUID(s.Fence)), SinceMs: s.Since, ByPingId: bytesOf(uuid.UUID(s.By)),
-			ConfirmedMs: s.Confirmed, DwellAtMs: s.DwellAt, Dwelled: s.Dwelled, Quiet: s.Quiet,
-		})
-	}
-	for _, a := range w.Approaches {
-		m.Approaches = append(m.Approaches, &statev1.Approach{FenceId: bytesOf(uuid.UUID(a.Fence)), AtMs: a.At, Told: a.Told})
-	}
-	for _, id := range d.recent.ids {
-		m.RecentPingIds = append(m.RecentPingIds, id[:]...)
-	}
-	return m
 }
 
 func entryMessage(e *cap.Entry) *statev1.LedgerEntry {

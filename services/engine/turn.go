@@ -23,10 +23,12 @@ type turn struct {
 	steps []taken
 	write PersonWrite
 	dirty bool
-	begun time.Duration // the dispatcher's monotonic clock when the write was handed over
-	undo  undo
-	stock []stockTake
-	timed []campaign.Moment // moments of timers, not yet decided
+	// adopted: the write is the row. Nobody holds it any more.
+	adopted bool
+	begun   time.Duration // the dispatcher's monotonic clock when the write was handed over
+	undo    undo
+	stock   []stockTake
+	timed   []campaign.Moment // moments of timers, not yet decided
 	// counted are the verdicts of the turn's pings.
 	counted []pingCount
 	// scratch of one report and one ping
@@ -36,6 +38,7 @@ type turn struct {
 	ids         []presence.ID
 	candidates  []presence.Candidate
 	transitions []presence.Transition
+	matched     []campaign.Candidate
 }
 
 // step is one input of a turn, kept so that a turn that lost its race can be taken again on the new row.
@@ -66,7 +69,8 @@ type stockTake struct {
 	offer, block uuid.UUID
 }
 
-// turns are used again, unless something was written: what most pings would allocate is here.
+// turns are used again, but for those of which it is not known what became of their write: most of what a ping would
+// allocate is here.
 var turns = sync.Pool{New: func() any { return new(turn) }}
 
 func newTurn(ctx context.Context, e *Engine, p *person, v *view) *turn {
@@ -76,27 +80,43 @@ func newTurn(ctx context.Context, e *Engine, p *person, v *view) *turn {
 	return t
 }
 
-// release gives the turn back. Nobody may hold it any more.
+// release gives the turn back. Nobody may hold it any more. What begin and report set anew is left as it is.
 func (t *turn) release() {
 	t.keepPings()
 	clear(t.steps)
 	clear(t.fences)
 	clear(t.found)
 	clear(t.candidates)
-	clear(t.r.moments)
-	*t = turn{
-		steps: t.steps[:0], undo: undo{states: t.undo.states[:0]}, fences: t.fences[:0], found: t.found[:0], ids: t.ids[:0],
-		candidates: t.candidates[:0], transitions: t.transitions[:0], r: reporting{sorted: t.r.sorted[:0]}, counted: t.counted[:0],
-	}
+	t.steps, t.fences, t.found, t.candidates = t.steps[:0], t.fences[:0], t.found[:0], t.candidates[:0]
+	t.ctx, t.p, t.v, t.adopted = nil, nil, nil, false
+	t.r.report, t.r.answer, t.r.token, t.r.device = nil, nil, nil, nil
 	turns.Put(t)
 }
 
 func (t *turn) begin() {
-	t.undo = undo{hot: t.p.hot, states: t.undo.states[:0]}
-	t.write = PersonWrite{Key: t.p.key, Version: t.p.version, Status: t.p.status, SuccessorID: t.p.successor}
+	t.undo.hot, t.undo.profile, t.undo.states = t.p.hot, false, t.undo.states[:0]
+	if !t.write.blank() {
+		t.write.clear()
+	}
+	t.write.Key, t.write.Version, t.write.Status, t.write.SuccessorID = t.p.key, t.p.version, t.p.status, t.p.successor
 	t.dirty = false
 	t.stock, t.timed = nil, nil
 	t.counted = t.counted[:0]
+}
+
+// blank tells whether a write is as begin leaves it: most pings write nothing.
+func (w *PersonWrite) blank() bool {
+	return w.MinWriter == 0 && len(w.State) == 0 && w.LeasedUntil.IsZero() && w.Profile == nil && w.Revoke == "" && len(w.Consents) == 0 &&
+		len(w.Uses) == 0 && len(w.Places) == 0 && len(w.Traces) == 0 && len(w.Opened) == 0 && len(w.Closed) == 0 && len(w.Coupons) == 0 &&
+		len(w.Deliveries) == 0 && w.CancelDeliveries == "" && len(w.Letters) == 0 && len(w.Receipts) == 0 && len(w.Purchases) == 0 &&
+		len(w.CancelNotifications) == 0
+}
+
+// clear empties a write. It keeps the arrays of what nearly every write has.
+func (w *PersonWrite) clear() {
+	clear(w.Places)
+	clear(w.Traces)
+	*w = PersonWrite{State: w.State[:0], Places: w.Places[:0], Traces: w.Traces[:0], Opened: w.Opened[:0], Closed: w.Closed[:0]}
 }
 
 // do takes a step and keeps it for another try. Its error ends the turn.
@@ -283,6 +303,7 @@ const maxFound = 16
 
 // adopt makes the copy the committed row.
 func (t *turn) adopt() {
+	t.adopted = true
 	t.p.version++
 	t.p.status, t.p.successor = t.write.Status, t.write.SuccessorID
 	if t.write.Profile != nil {

@@ -59,6 +59,7 @@ func (s *Store) runCommit(ctx context.Context, conn *pgxpool.Conn, b *batch, com
 	values := b.values(variant)
 	binaryFormat := []int16{1}
 	pg := conn.Conn().PgConn()
+	room := lend(pg, values)
 	var result *pgconn.ResultReader
 	if s.options.Pooled {
 		result = pg.ExecParams(ctx, statement.sql, values, statement.oids, binaryFormat, binaryFormat)
@@ -73,6 +74,9 @@ func (s *Store) runCommit(ctx context.Context, conn *pgxpool.Conn, b *batch, com
 		committed[binary.BigEndian.Uint32(result.Values()[0])] = true
 	}
 	_, err := result.Close()
+	if err == nil {
+		room.back()
+	}
 	return err
 }
 

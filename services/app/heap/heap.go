@@ -15,7 +15,7 @@ import (
 const (
 	// rest is how much is allocated, at least, between two collections, bytes. A node with little in memory would else
 	// collect many times a second under load.
-	rest = 192 << 20
+	rest = 384 << 20
 	// again is how often the collector's pace is looked at. A node that starts fills hundreds of megabytes a second, and until
 	// the pace has changed it may take many times of what it needs.
 	again = 100 * time.Millisecond

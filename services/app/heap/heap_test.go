@@ -11,7 +11,7 @@ import (
 func TestACollectorThatDoesNotRunForAFewMegabytes(t *testing.T) {
 	require.Equal(t, 2000, percentOf(0))
 	require.Equal(t, 2000, percentOf(1<<20))
-	require.Equal(t, 192, percentOf(100<<20))
+	require.Equal(t, 384, percentOf(100<<20))
 	require.Equal(t, 100, percentOf(8<<30))
 }
 
