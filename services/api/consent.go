@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -36,6 +37,7 @@ func consentsFrom(r *v1.RecordConsentsRequest, device uuid.UUID, now time.Time) 
 			Granted: g.GetState() == v1.Consent_GRANTED, OccurredAt: corrected(g.GetOccurredTime(), r.GetSentTime(), now),
 			NoticeVersion: g.GetNoticeVersion(), NoticeHash: hex.EncodeToString(g.GetNoticeHash()), Locale: g.GetLocale(),
 			Screen: g.GetScreen(), Actor: actors[g.GetActor()], DeviceID: device,
+			Recipient: g.GetRecipient(), RecipientPurpose: g.GetRecipientPurpose(),
 		}
 		consentFaults(g, field, &fs)
 		names := fieldNames{prefix: field + ".", names: map[string]string{"occurred_at": "occurred_time"}, reasons: map[string]v1.ErrorReason_Code{
@@ -61,7 +63,6 @@ func consentFaults(g *v1.Consent, field string, fs *faults) {
 		fs.add(field+".notice_hash", v1.ErrorReason_INVALID_FIELD, "missing: which text was agreed to?", values...)
 	}
 	fs.unsupported(g.GetPurpose() == v1.Consent_LOC_RETAIN, field+".purpose", "visit history is not kept")
-	fs.unsupported(g.GetPurpose() == v1.Consent_LOC_THIRD_PARTY, field+".purpose", "positions are given to nobody")
 	fs.unsupported(g.GetExpireTime() != nil && g.GetPurpose() != v1.Consent_LOC_RETAIN, field+".expire_time", "withdraw the consent instead")
 	fs.unsupported(g.GetGuardianMethod() != "", field+".guardian_method", "how a guardian was verified is not kept")
 }
@@ -101,16 +102,28 @@ func (s *Server) consentsTo(ctx context.Context, brandID, device uuid.UUID) ([]*
 	}
 	var list []*v1.Consent
 	for purpose, stands := range profile.Consents {
-		c := &v1.Consent{Purpose: keyOf(consentPurposes, purpose), State: v1.Consent_WITHDRAWN, OccurredTime: stamp(stands.At)}
-		if stands.Granted {
-			c.State = v1.Consent_GRANTED
-		}
-		if e := said[stands.EventID]; e != nil {
-			c.NoticeVersion, c.Locale, c.Screen, c.Actor = e.NoticeVersion, e.Locale, e.Screen, keyOf(actors, e.Actor)
-			c.NoticeHash, _ = hex.DecodeString(e.NoticeHash)
-		}
+		list = append(list, consentTo(purpose, stands, said[stands.EventID]))
+	}
+	for recipient, stands := range profile.ThirdParties {
+		c := consentTo(audience.LocThirdParty, stands, said[stands.EventID])
+		c.Recipient, c.RecipientPurpose = recipient, stands.For
 		list = append(list, c)
 	}
-	slices.SortFunc(list, func(a, b *v1.Consent) int { return int(a.GetPurpose()) - int(b.GetPurpose()) })
+	slices.SortFunc(list, func(a, b *v1.Consent) int {
+		return cmp.Or(cmp.Compare(a.GetPurpose(), b.GetPurpose()), cmp.Compare(a.GetRecipient(), b.GetRecipient()))
+	})
 	return list, nil
+}
+
+// consentTo is where a consent stands. e is the act that made it so; nil: it is not known.
+func consentTo(purpose audience.Purpose, stands audience.Standing, e *audience.ConsentEvent) *v1.Consent {
+	c := &v1.Consent{Purpose: keyOf(consentPurposes, purpose), State: v1.Consent_WITHDRAWN, OccurredTime: stamp(stands.At)}
+	if stands.Granted {
+		c.State = v1.Consent_GRANTED
+	}
+	if e != nil {
+		c.NoticeVersion, c.Locale, c.Screen, c.Actor = e.NoticeVersion, e.Locale, e.Screen, keyOf(actors, e.Actor)
+		c.NoticeHash, _ = hex.DecodeString(e.NoticeHash)
+	}
+	return c
 }

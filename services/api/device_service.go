@@ -1,12 +1,15 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 
 	v1 "github.com/wantgo/wantgo/proto/wantgo/v1"
@@ -233,6 +236,9 @@ func (s *deviceService) RecordReceipts(ctx context.Context, r *v1.RecordReceipts
 	return &v1.RecordReceiptsResponse{Recorded: int32(taken), ServerTime: s.now()}, nil
 }
 
+// mostUsesAtOnce is how many records of one person may begin at one instant.
+const mostUsesAtOnce = 100
+
 // ListLocationUses lists the person's own records of use, the latest first.
 func (s *deviceService) ListLocationUses(ctx context.Context, r *v1.ListLocationUsesRequest) (*v1.ListLocationUsesResponse, error) {
 	c := callerOf(ctx)
@@ -242,22 +248,27 @@ func (s *deviceService) ListLocationUses(ctx context.Context, r *v1.ListLocation
 	if err != nil {
 		return nil, err
 	}
+	size, after, more := pageSize(r.GetPageSize(), smallPages), uuid.Max, 1
 	if cursor != "" {
-		ms, err := strconv.ParseInt(cursor, 10, 64)
-		if err != nil {
+		at, id, _ := strings.Cut(cursor, " ")
+		us, err := strconv.ParseInt(at, 10, 64)
+		if after = parseID(id); err != nil || after == uuid.Nil {
 			return nil, errPageToken()
 		}
-		to = time.UnixMicro(ms).UTC()
+		to, more = time.UnixMicro(us).UTC(), 1+mostUsesAtOnce
 	}
-	size := pageSize(r.GetPageSize(), smallPages)
-	list, err := s.engine.LocationUses(ctx, c.Brand, c.Device, from, to, size+1)
+	list, err := s.engine.LocationUses(ctx, c.Brand, c.Device, from, to, size+more)
 	if err != nil {
 		return nil, deviceMissing(err)
+	}
+	if cursor != "" {
+		list = slices.DeleteFunc(list, func(u engine.LocationUse) bool { return u.From.Equal(to) && bytes.Compare(u.ID[:], after[:]) >= 0 })
 	}
 	out := &v1.ListLocationUsesResponse{}
 	if len(list) > size {
 		list = list[:size]
-		out.NextPageToken = pageToken(query, strconv.FormatInt(list[size-1].From.UnixMicro(), 10))
+		last := &list[size-1]
+		out.NextPageToken = pageToken(query, strconv.FormatInt(last.From.UnixMicro(), 10)+" "+last.ID.String())
 	}
 	for _, u := range list {
 		source := "phone"

@@ -28,13 +28,14 @@ var (
 		v1.Webhook_THIRD_PARTY: brand.ThirdParty}
 	webhookFields = fieldNames{prefix: "webhook.", names: map[string]string{"events": "event_types", "name": "display_name"},
 		reasons: map[string]v1.ErrorReason_Code{"url": v1.ErrorReason_WEBHOOK_INVALID, "place": v1.ErrorReason_WEBHOOK_INVALID,
-			"events": v1.ErrorReason_WEBHOOK_INVALID, "recipient_name": v1.ErrorReason_WEBHOOK_INVALID}}
+			"events": v1.ErrorReason_WEBHOOK_INVALID, "recipient_name": v1.ErrorReason_WEBHOOK_INVALID,
+			"recipient_purpose": v1.ErrorReason_WEBHOOK_INVALID}}
 )
 
 func webhookTo(w *brand.Webhook, s webhook.Standing) *v1.Webhook {
 	out := &v1.Webhook{
 		Id: w.ID.String(), Etag: etagOf(w.Version), DisplayName: w.Name, Url: w.URL, Recipient: keyOf(recipients, w.Recipient),
-		RecipientName: w.RecipientName, Place: w.Place, State: v1.Webhook_ACTIVE,
+		RecipientName: w.RecipientName, RecipientPurpose: w.RecipientPurpose, Place: w.Place, State: v1.Webhook_ACTIVE,
 		WaitingCount: s.Waiting, DeadCount: s.Dead, WaitingSinceTime: stamp(s.Since), LastCode: s.Code,
 	}
 	switch {
@@ -52,6 +53,7 @@ func webhookTo(w *brand.Webhook, s webhook.Standing) *v1.Webhook {
 // webhookFrom takes what a caller gives into w.
 func (s *webhookService) webhookFrom(w *brand.Webhook, given *v1.Webhook) error {
 	w.Name, w.URL, w.Recipient, w.RecipientName = given.GetDisplayName(), given.GetUrl(), recipients[given.GetRecipient()], given.GetRecipientName()
+	w.RecipientPurpose = given.GetRecipientPurpose()
 	w.Place, w.Paused, w.Events = given.GetPlace(), given.GetState() == v1.Webhook_PAUSED, nil
 	w.DisabledAt = time.Time{} // whoever writes it means it to be used
 	for _, e := range given.GetEventTypes() {

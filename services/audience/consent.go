@@ -63,6 +63,7 @@ func (s *Submission) Validate(now time.Time) error {
 	} {
 		vs.Check(len(f.text) <= 200 && utf8.ValidString(f.text), f.field, "must be text of at most 200 bytes")
 	}
+	s.checkRecipient(&vs)
 	return vs.Err()
 }
 
@@ -81,6 +82,9 @@ func (p *Profile) Apply(e ConsentEvent) error {
 	}
 	if e.OccurredAt.IsZero() {
 		return Violations{{Field: "occurred_at", Reason: "missing"}}
+	}
+	if e.Purpose == LocThirdParty {
+		return p.applyTo(e)
 	}
 	stands := Standing{Granted: e.Granted, EventID: e.ID, At: e.OccurredAt}
 	if e.Purpose == AdPushNight && e.Granted && stands.overrides(p.Consents[AdPushNight]) {

@@ -10,19 +10,22 @@ import (
 
 // Profile is the cold part of a person: what changes seldom and is read with every decision.
 type Profile struct {
-	ExternalID  string               `json:"external_id,omitempty"` // the brand's own id, once identified
-	Attributes  map[string]any       `json:"attributes,omitempty"`
-	TimeZone    string               `json:"time_zone,omitempty"` // IANA; empty: unknown
-	Locale      string               `json:"locale,omitempty"`
-	BirthDate   string               `json:"birth_date,omitempty"` // YYYY-MM-DD; empty: see OfAge
-	OfAge       bool                 `json:"of_age,omitempty"`     // confirmed 14 or over (KR), at ConfirmedAt
-	Consents    map[Purpose]Standing `json:"consents,omitempty"`
-	PausedUntil time.Time            `json:"paused_until,omitzero"` // location paused; the far future: until resumed
-	PausedFrom  time.Time            `json:"paused_from,omitzero"`  // when the last pause began
-	ResumedAt   time.Time            `json:"resumed_at,omitzero"`   // when the last pause ended, if by being resumed
-	Test        bool                 `json:"test,omitempty"`
-	Staff       bool                 `json:"staff,omitempty"`
-	Tier        string               `json:"tier,omitempty"`
+	ExternalID string               `json:"external_id,omitempty"` // the brand's own id, once identified
+	Attributes map[string]any       `json:"attributes,omitempty"`
+	TimeZone   string               `json:"time_zone,omitempty"` // IANA; empty: unknown
+	Locale     string               `json:"locale,omitempty"`
+	BirthDate  string               `json:"birth_date,omitempty"` // YYYY-MM-DD; empty: see OfAge
+	OfAge      bool                 `json:"of_age,omitempty"`     // confirmed 14 or over (KR), at ConfirmedAt
+	Consents   map[Purpose]Standing `json:"consents,omitempty"`
+	// ThirdParties is where the consents to LocThirdParty stand, each by the name of its recipient. A recipient that is
+	// missing is denied.
+	ThirdParties map[string]Standing `json:"third_parties,omitempty"`
+	PausedUntil  time.Time           `json:"paused_until,omitzero"` // location paused; the far future: until resumed
+	PausedFrom   time.Time           `json:"paused_from,omitzero"`  // when the last pause began
+	ResumedAt    time.Time           `json:"resumed_at,omitzero"`   // when the last pause ended, if by being resumed
+	Test         bool                `json:"test,omitempty"`
+	Staff        bool                `json:"staff,omitempty"`
+	Tier         string              `json:"tier,omitempty"`
 	// FavouriteStore is the brand's own id of a store.
 	FavouriteStore string      `json:"favourite_store,omitempty"`
 	Segments       []uuid.UUID `json:"segments,omitempty"` // uploaded lists that name the person
@@ -73,6 +76,8 @@ type Standing struct {
 	Granted bool      `json:"granted"`
 	EventID uuid.UUID `json:"event_id"` // the ConsentEvent that made it so
 	At      time.Time `json:"at"`
+	// For is, of a consent to a recipient, what it may have the location for, as the person was told.
+	For string `json:"for,omitempty"`
 }
 
 // ConsentEvent is one entry of the append-only ledger of consents.
@@ -89,6 +94,10 @@ type ConsentEvent struct {
 	AppVersion    string    `json:"app_version,omitempty"`
 	Actor         string    `json:"actor,omitempty"` // "self" or "guardian"
 	DeviceID      uuid.UUID `json:"device_id,omitzero"`
+	// Recipient is, of LocThirdParty, to whom, and RecipientPurpose what for. Consents to several recipients do not touch
+	// each other.
+	Recipient        string `json:"recipient,omitempty"`
+	RecipientPurpose string `json:"recipient_purpose,omitempty"`
 }
 
 // Device is one installation of the app. It belongs to one person at a time.

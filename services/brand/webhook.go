@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -15,8 +16,8 @@ import (
 // Recipient is who gets what a webhook is told.
 type Recipient string
 
-// The recipients. A third party is never told a store or a time of day: that would need each person's consent to this
-// very recipient, and a notice at once to the person's phone, of which there is neither. For the same reason it is told of no visit and no decision.
+// The recipients. A third party is told a store or a time of day, and that there was a visit or a decision at all, only of
+// people whose consent names this very recipient and what it is for.
 const (
 	OwnSystem  Recipient = "own_system"
 	Processor  Recipient = "processor"
@@ -37,6 +38,11 @@ const (
 	PersonErased   WebhookEvent = "person.erased"
 )
 
+// Locates tells the types of what comes of a person's location: that there is one at all says where somebody was.
+func (e WebhookEvent) Locates() bool {
+	return e == VisitEntered || e == VisitDwelled || e == VisitExited || e == DecisionMade
+}
+
 // WebhookEvents are all types.
 var WebhookEvents = []WebhookEvent{VisitEntered, VisitDwelled, VisitExited, DecisionMade, DeliveryEnded, CouponRedeemed, PersonErased}
 
@@ -52,8 +58,10 @@ type Webhook struct {
 	Events        []WebhookEvent `json:"events"`
 	Recipient     Recipient      `json:"recipient"`
 	RecipientName string         `json:"recipient_name"`
-	Place         bool           `json:"place,omitempty"` // is told the store and the time of day
-	Paused        bool           `json:"paused,omitempty"`
+	// RecipientPurpose is, of a third party that is told places, what it has them for, as people agreed to it.
+	RecipientPurpose string `json:"recipient_purpose,omitempty"`
+	Place            bool   `json:"place,omitempty"` // is told the store and the time of day
+	Paused           bool   `json:"paused,omitempty"`
 	// DisabledAt is when the endpoint said that it is gone; zero: it did not, or was written anew since.
 	DisabledAt time.Time `json:"disabled_at,omitzero"`
 	CreatedAt  time.Time `json:"created_at"`
@@ -84,12 +92,32 @@ func (w *Webhook) Validate(private func(address string) bool) error {
 	vs.Check(slices.Contains([]Recipient{OwnSystem, Processor, ThirdParty}, w.Recipient), "recipient", "unknown")
 	vs.Check(strings.TrimSpace(w.RecipientName) != "" && len(w.RecipientName) <= 200 && utf8.ValidString(w.RecipientName),
 		"recipient_name", "missing, or more than 200 bytes: it stands in the records that people can read")
-	vs.Check(!w.Place || w.Recipient != ThirdParty, "place", "a third party is not told where and when people were")
-	for _, e := range w.Events {
-		vs.Check(w.Recipient != ThirdParty || e == DeliveryEnded || e == CouponRedeemed || e == PersonErased, "events",
-			"a third party is not told %s: it comes of where people were", e)
-	}
+	w.checkThirdParty(&vs)
 	return vs.Err()
+}
+
+// checkThirdParty: a third party is told places by consents that name it and what for, or not at all.
+func (w *Webhook) checkThirdParty(vs *Violations) {
+	if w.Recipient != ThirdParty {
+		vs.Check(w.RecipientPurpose == "", "recipient_purpose", "only of a third party")
+		return
+	}
+	vs.Check(ValidRecipient(w.RecipientName), "recipient_name", RecipientRule)
+	vs.Check(ValidRecipient(w.RecipientPurpose), "recipient_purpose", RecipientRule)
+	vs.Check(!w.Place || w.RecipientPurpose != "", "recipient_purpose",
+		"missing: a third party is told where and when people were by consents that name it and what for")
+	for _, e := range w.Events {
+		vs.Check(w.Place || !e.Locates(), "events", "a third party is told %s only with place: it comes of where people were", e)
+	}
+}
+
+// RecipientRule says what ValidRecipient asks for.
+const RecipientRule = "must be plain text of at most 200 bytes without blanks at its ends"
+
+// ValidRecipient tells whether a text can name a recipient, or what it has something for, so that it is compared letter by
+// letter. Empty text can.
+func ValidRecipient(text string) bool {
+	return len(text) <= 200 && utf8.ValidString(text) && text == strings.TrimSpace(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 func checkWebhookURL(vs *Violations, text string, private func(string) bool) {

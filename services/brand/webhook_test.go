@@ -24,7 +24,17 @@ func TestWebhookValidate(t *testing.T) {
 		"place, processor": {func(w *brand.Webhook) { w.Place, w.Recipient = true, brand.Processor }, ""},
 		"place, third party": {func(w *brand.Webhook) {
 			w.Place, w.Recipient, w.Events = true, brand.ThirdParty, []brand.WebhookEvent{brand.CouponRedeemed}
-		}, "place"},
+		}, "recipient_purpose"},
+		"place, third party, purpose": {func(w *brand.Webhook) {
+			w.Place, w.Recipient, w.RecipientPurpose = true, brand.ThirdParty, "footfall"
+		}, ""},
+		"third party with a blank": {func(w *brand.Webhook) {
+			w.Place, w.Recipient, w.RecipientPurpose, w.RecipientName = true, brand.ThirdParty, "footfall", "Mall "
+		}, "recipient_name"},
+		"third party, two lines": {func(w *brand.Webhook) {
+			w.Place, w.Recipient, w.RecipientPurpose = true, brand.ThirdParty, "foot\nfall"
+		}, "recipient_purpose"},
+		"purpose of our own": {func(w *brand.Webhook) { w.RecipientPurpose = "footfall" }, "recipient_purpose"},
 		"third party": {func(w *brand.Webhook) {
 			w.Recipient, w.Events = brand.ThirdParty, []brand.WebhookEvent{brand.CouponRedeemed, brand.PersonErased}
 		}, ""},

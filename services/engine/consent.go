@@ -140,7 +140,7 @@ func (e *Engine) ResumeLocation(ctx context.Context, brandID, deviceID uuid.UUID
 	return err
 }
 
-// LocationUses lists a person's own location-use records.
+// LocationUses lists a person's own location-use records, the latest first.
 func (e *Engine) LocationUses(ctx context.Context, brandID, deviceID uuid.UUID, from, to time.Time, limit int) ([]LocationUse, error) {
 	d, err := e.directory.Device(ctx, brandID, deviceID)
 	if err != nil {

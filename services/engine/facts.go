@@ -48,10 +48,10 @@ type Trace struct {
 // It never says where. One covers a person, a purpose and at most 15 minutes.
 type LocationUse struct {
 	ID        uuid.UUID
-	Purpose   string // "loc_use"
-	Method    string // "ping", "search", "flash" or "import"
+	Purpose   string // "loc_use", or "loc_third_party" where a third party was told
+	Method    string // "ping", "search", "flash", "import" or "webhook"
 	Path      string // how the location was acquired: "os_api", "app" (told in a search) or "import"
-	Recipient string // the brand's name
+	Recipient string // the brand's name, or the webhook's recipient
 	ConsentID uuid.UUID
 	From      time.Time
 	Until     time.Time

@@ -163,8 +163,8 @@ func TestLocationUseRecord(t *testing.T) {
 	require.Equal(t, 2, w.count(`SELECT count(*) FROM location_use`), "at 0 and at 15 minutes")
 	uses, err := e.LocationUses(w.ctx, w.brand.ID, p.id, time.Time{}, time.Time{}, 10)
 	require.NoError(t, err)
-	require.Equal(t, noon.UnixMilli(), uses[0].From.UnixMilli())
-	require.Equal(t, noon.Add(15*time.Minute).UnixMilli(), uses[1].From.UnixMilli())
+	require.Equal(t, noon.UnixMilli(), uses[1].From.UnixMilli())
+	require.Equal(t, noon.Add(15*time.Minute).UnixMilli(), uses[0].From.UnixMilli(), "the latest first")
 	require.NotZero(t, uses[0].ConsentID)
 	require.Equal(t, w.brand.Name, uses[0].Recipient)
 }

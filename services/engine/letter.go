@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wantgo/wantgo/geo/presence"
+	"github.com/wantgo/wantgo/services/audience"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/store"
 )
@@ -56,8 +57,9 @@ func (t *turn) letters(now time.Time) []Letter {
 	var dayEnd time.Time
 	for i := range t.v.webhooks {
 		hook := &t.v.webhooks[i]
+		placed := t.mayBeTold(hook, now)
 		for _, f := range facts {
-			if !hook.Wants(f.event) {
+			if !hook.Wants(f.event) || f.event.Locates() && hook.Recipient == brand.ThirdParty && !placed {
 				continue
 			}
 			l := Letter{ID: newRandomID(), WebhookID: hook.ID, FactID: f.fact, Event: f.event, At: now, Ordinal: int32(len(letters)), Awaits: f.awaits}
@@ -66,9 +68,9 @@ func (t *turn) letters(now time.Time) []Letter {
 				if hook.Recipient != brand.ThirdParty {
 					l.ExternalID = t.p.profile.ExternalID
 				}
-			case !hook.Place:
+			case !placed:
 				if dayEnd.IsZero() {
-					dayEnd = endOfDay(now, t.v.brand.Settings.Zone()).Add(rand.N(dayEndSpread))
+					dayEnd = EndOfDay(now, t.v.brand.Settings.Zone()).Add(rand.N(dayEndSpread))
 				}
 				l.NotBefore = dayEnd
 			}
@@ -76,6 +78,20 @@ func (t *turn) letters(now time.Time) []Letter {
 		}
 	}
 	return letters
+}
+
+// mayBeTold tells whether a webhook may be told the store and the time of day of what this write brings about: a third
+// party by the consents that stand with the write. Whether it still may is asked again when it is told.
+func (t *turn) mayBeTold(hook *brand.Webhook, now time.Time) bool {
+	if hook.Recipient != brand.ThirdParty || !hook.Place {
+		return hook.Place
+	}
+	profile := &t.p.profile
+	if t.write.Profile != nil {
+		profile = t.write.Profile
+	}
+	_, ok := audience.MayProvide(profile, t.v.brand, hook.RecipientName, hook.RecipientPurpose, now)
+	return ok
 }
 
 // factsSeen are the facts of a write that webhooks may be told of, in the order in which they are told.
@@ -134,8 +150,8 @@ func (e *Engine) DisableWebhook(ctx context.Context, w *brand.Webhook) error {
 	return err
 }
 
-// endOfDay is the first instant of the day after t's.
-func endOfDay(t time.Time, zone *time.Location) time.Time {
+// EndOfDay is the first instant of the day after t's.
+func EndOfDay(t time.Time, zone *time.Location) time.Time {
 	y, m, d := t.In(zone).Date()
 	return time.Date(y, m, d+1, 0, 0, 0, 0, zone)
 }

@@ -73,6 +73,35 @@ func TestLettersOfAWrite(t *testing.T) {
 	require.Equal(t, []brand.WebhookEvent{brand.VisitEntered, brand.VisitExited, brand.DecisionMade, brand.DeliveryEnded, brand.CouponRedeemed}, events)
 	require.Len(t, got, 7)
 
+	// A third party that is told places: of visits and decisions by the consent that stands with the write, of the others
+	// without it after the day.
+	mall := brand.Webhook{ID: uuid.New(), Events: brand.WebhookEvents, Recipient: brand.ThirdParty, RecipientName: "Mall", RecipientPurpose: "footfall", Place: true}
+	hooks := tn.v.webhooks
+	tn.v.webhooks = []brand.Webhook{mall}
+	tn.v.brand.Settings.Filing = brand.Filing{Mode: brand.FilingRegistered, Number: "1", Date: now.AddDate(-1, 0, 0)}
+	agreed := audience.Profile{OfAge: true, Consents: map[audience.Purpose]audience.Standing{audience.LocUse: {Granted: true, At: now}},
+		ThirdParties: map[string]audience.Standing{"Mall": {Granted: true, At: now, For: "footfall"}}}
+	withdrawn := agreed
+	withdrawn.ThirdParties = nil
+	for _, c := range []struct {
+		before  audience.Profile
+		written *audience.Profile
+		place   bool
+	}{{agreed, nil, true}, {withdrawn, nil, false}, {agreed, &withdrawn, false}, {withdrawn, &agreed, true}} {
+		tn.p.profile, tn.write.Profile = c.before, c.written
+		events = nil
+		for _, l := range tn.letters(now) {
+			events = append(events, l.Event)
+			require.Equal(t, c.place, l.NotBefore.IsZero(), l.Event)
+		}
+		if c.place {
+			require.Len(t, events, 5)
+		} else {
+			require.Equal(t, []brand.WebhookEvent{brand.DeliveryEnded, brand.CouponRedeemed}, events)
+		}
+	}
+	tn.v.webhooks, tn.p.profile = hooks, audience.Profile{ExternalID: "member-7"}
+
 	tn.write = PersonWrite{Key: PersonKey{PersonID: uuid.New()}, Status: PersonErasing}
 	got = tn.letters(now)
 	require.Len(t, got, 2)

@@ -19,7 +19,7 @@ const (
 // shards), a person's own id and a request's id by themselves. The person's row comes last: it is what tells a node how
 // to write (see isDistributed), and by then the rest is in place.
 var distribution = []placement{
-	{table: "brand"}, {table: "brand_version"}, {table: "key"}, {table: "credential"}, {table: "store"}, {table: "fence"}, {table: "item"}, {table: "campaign"}, {table: "webhook"}, {table: "segment"},
+	{table: "brand"}, {table: "brand_version"}, {table: "key"}, {table: "credential"}, {table: "store"}, {table: "fence"}, {table: "item"}, {table: "campaign"}, {table: "webhook"}, {table: "webhook_state"}, {table: "segment"},
 	{brandShards, "brand_id", ""},
 	{"push_address", "brand_id", brandShards},
 	{"push_address_event", "brand_id", brandShards},

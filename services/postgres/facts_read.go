@@ -328,11 +328,11 @@ func (s *Store) Receipts(ctx context.Context, key engine.PersonKey, notification
 	})
 }
 
-// LocationUses lists records whose span touches [from, to], oldest first. Zero times are open ends.
+// LocationUses lists records whose span touches [from, to], latest first. Zero times are open ends.
 func (s *Store) LocationUses(ctx context.Context, key engine.PersonKey, from, to time.Time, limit int) ([]engine.LocationUse, error) {
 	rows, err := s.pool.Query(ctx, `SELECT id, purpose, method, path, recipient, consent_id, used_from, used_until FROM location_use
 		WHERE person_id = $1 AND brand_id = $2 AND ($3::timestamptz IS NULL OR used_until >= $3) AND ($4::timestamptz IS NULL OR used_from <= $4)
-		ORDER BY used_from, id LIMIT $5`, key.PersonID, key.BrandID, zeroTime(from), zeroTime(to), limit)
+		ORDER BY used_from DESC, id DESC LIMIT $5`, key.PersonID, key.BrandID, zeroTime(from), zeroTime(to), limit)
 	if err != nil {
 		return nil, fmt.Errorf("location uses: %w", err)
 	}

@@ -34,6 +34,7 @@ var smallTables = map[string]string{
 	"stock_pool":       "a row an offer",
 	"goose_db_version": "a row a migration",
 	"credential_state": "a row a credential",
+	"webhook_state":    "a row a webhook that fails",
 }
 
 // Indexes that hold few rows by their condition, however large the table is.

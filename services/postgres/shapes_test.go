@@ -75,6 +75,9 @@ var storageSuite = []storageTest{
 	{"TestVisited", TestVisited},
 	{"TestLetterLeaseGoesOver", TestLetterLeaseGoesOver},
 	{"TestLettersOfTheErased", TestLettersOfTheErased},
+	{"TestFailingWebhookIsAskedOnce", TestFailingWebhookIsAskedOnce},
+	{"TestFailingWebhookAndManyNodes", TestFailingWebhookAndManyNodes},
+	{"TestFailingWebhookAndWhatIsNotPosted", TestFailingWebhookAndWhatIsNotPosted},
 	{"TestReceiptsAreKeptOnce", TestReceiptsAreKeptOnce},
 	{"TestOneProviderTokenWins", TestOneProviderTokenWins},
 	{"TestCredentialStateKeepsTheLatest", TestCredentialStateKeepsTheLatest},
@@ -108,13 +111,14 @@ func isPlainFile(name string) bool {
 
 // plainTests are about something else than the contracts, or about what only the plain shape does.
 var plainTests = map[string]string{
+	"TestFinishAfterAnotherChange":            "the plain statement, which locks before it changes",
 	"TestFaultyWriteFailsWhole":               "a batch is one statement; written one by one, the good write stays (TestFaultOfOneWrite)",
 	"TestLargePartitionAfterACrash":           "a distributed database takes no partition out before it is summed",
 	"TestFoldGivesWay":                        "folding block by block, which a distributed table has none of",
 	"TestSweepOfOldRows":                      "sweeping block by block, which a distributed table has none of",
 	"TestACallerThatGivesUpCostsNoConnection": "the pool, which every shape has",
 	"TestPlaceWrittenUnderTheSum":             "a partition is summed and dropped under a lock that a distributed table takes otherwise",
-	"TestMonthsBefore":                        "no database", "TestFirstIDOrdersLikeUUIDv7": "no database", "TestNamesOfTransitions": "no database",
+	"TestMonthsBefore":                        "no database", "TestFirstIDOrdersLikeUUIDv7": "no database", "TestNamesOfTransitions": "no database", "TestQuickJSON": "no database", "TestQuickJSONIsUsed": "no database",
 	"TestSchemaRules": "the schema", "TestDistribution": "the schema", "TestMigrateTogether": "the schema", "TestNewerSchemaIsRefused": "the schema",
 	"TestPasswordStaysOutOfErrors": "connecting", "TestDistributeNeedsCitus": "distributing", "TestDistributeOnASham": "distributing",
 	"TestRouted": "runs the suite", "TestOnCitus": "runs the suite", "TestSuiteIsWhole": "the suite itself", "TestRulesRefuse": "no database",

@@ -43,7 +43,10 @@ func scanLetter(row pgx.CollectableRow) (l webhook.Letter, err error) {
 
 // Claim leases, of each webhook, at most each letters that are due: see [webhook.Storage].
 func (s *Letters) Claim(ctx context.Context, node uuid.UUID, lease time.Duration, webhooks []uuid.UUID, each int) ([]webhook.Letter, error) {
-	due, err := s.lettersDue(ctx, webhooks, each)
+	due, failing, err := s.lettersDue(ctx, webhooks, each)
+	if err == nil {
+		due, err = s.mayAsk(ctx, node, lease, due, failing)
+	}
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
@@ -63,7 +66,13 @@ func (s *Letters) Claim(ctx context.Context, node uuid.UUID, lease time.Duration
 			taken = append(taken, due[i])
 		} else if !due[i].Awaits {
 			blocked = append(blocked, unit{queueLetter(&due[i])})
+			if due[i].Probe {
+				err = errors.Join(err, s.Fare(ctx, node, &due[i], webhook.Unknown, 0))
+			}
 		}
+	}
+	if err != nil {
+		return taken, err
 	}
 	if outcomes, err = s.runUnits(ctx, blocked); err == nil {
 		err = firstFault(outcomes)
@@ -74,9 +83,11 @@ func (s *Letters) Claim(ctx context.Context, node uuid.UUID, lease time.Duration
 	return taken, nil
 }
 
-// lettersDue reads, of each webhook, a choice of what has been due for longest.
-func (s *Letters) lettersDue(ctx context.Context, webhooks []uuid.UUID, each int) (all []webhook.Letter, err error) {
+// lettersDue reads, of each webhook, a choice of what has been due for longest, and which of them fail.
+func (s *Letters) lettersDue(ctx context.Context, webhooks []uuid.UUID, each int) (all []webhook.Letter, failing map[uuid.UUID]failingWebhook, err error) {
 	var batch pgx.Batch
+	failing = map[uuid.UUID]failingWebhook{}
+	failingWebhooks(&batch, webhooks, failing)
 	for _, id := range webhooks {
 		batch.Queue(`SELECT `+letterColumns+` FROM webhook_letter l WHERE l.webhook_id = $1 AND l.state = 'pending' AND l.next_at <= now()
 			ORDER BY l.next_at LIMIT $2`, id, 4*each).Query(func(rows pgx.Rows) error {
@@ -87,9 +98,9 @@ func (s *Letters) lettersDue(ctx context.Context, webhooks []uuid.UUID, each int
 		})
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
-		return nil, fmt.Errorf("letters due: %w", err)
+		return nil, nil, fmt.Errorf("letters due: %w", err)
 	}
-	return all, nil
+	return all, failing, nil
 }
 
 // aboutLetter begins a statement about one letter: person $1, brand $2, webhook $3, id $4.
@@ -263,6 +274,9 @@ func (s *Letters) Expire(ctx context.Context, webhookID uuid.UUID, before time.T
 // Discard removes everything of a webhook.
 func (s *Letters) Discard(ctx context.Context, brandID, webhookID uuid.UUID) error {
 	if _, err := s.pool.Exec(ctx, `DELETE FROM webhook_letter WHERE webhook_id = $1 AND brand_id = $2`, webhookID, brandID); err != nil {
+		return fmt.Errorf("discard letters: %w", err)
+	}
+	if _, err := s.pool.Exec(ctx, `DELETE FROM webhook_state WHERE brand_id = $1 AND webhook_id = $2`, brandID, webhookID); err != nil {
 		return fmt.Errorf("discard letters: %w", err)
 	}
 	return nil

@@ -76,39 +76,58 @@ type telling struct {
 	brand  *brand.Brand
 	stores func(id uuid.UUID) (*store.Store, error)
 	now    time.Time
+	// refused: the person was found not to agree (any more) when the record was to be written.
+	refused bool
 }
 
-// isPlace tells the events that come of a person's location.
-func isPlace(e brand.WebhookEvent) bool {
-	return e == brand.VisitEntered || e == brand.VisitDwelled || e == brand.VisitExited || e == brand.DecisionMade
-}
-
-// agrees tells whether the person's location may be used now.
+// agrees tells whether the person's location may be used now: for a third party, by a consent that names it.
 func (t *telling) agrees(f *Fact) bool {
-	if f.Profile == nil {
+	if f.Profile == nil || t.refused {
 		return false
+	}
+	if t.third() {
+		_, ok := audience.MayProvide(f.Profile, t.brand, t.hook.RecipientName, t.hook.RecipientPurpose, t.now)
+		return ok
 	}
 	ok, _ := audience.MayLocate(f.Profile, t.brand, t.now)
 	return ok
 }
 
+func (t *telling) third() bool { return t.hook.Recipient == brand.ThirdParty }
+
 // withheld tells what is told to nobody: facts that are gone, and visits of people who do not agree (any more) to the
-// use of their location.
+// use of their location. A third party is not told of a decision then either: that there was one says as much.
 func (t *telling) withheld(l *Letter, f *Fact) bool {
-	return f.Gone || l.Event != brand.DecisionMade && isPlace(l.Event) && !t.agrees(f)
+	if f.Gone || !l.Event.Locates() {
+		return f.Gone
+	}
+	return (l.Event != brand.DecisionMade || t.third()) && !t.agrees(f)
 }
 
 // full tells whether store and time of day may be told.
 func (t *telling) full(l *Letter, f *Fact) bool {
 	if l.Event == brand.PersonErased {
-		return t.hook.Recipient != brand.ThirdParty
+		return !t.third()
 	}
-	return t.hook.Place && t.hook.Recipient != brand.ThirdParty && t.agrees(f)
+	return t.hook.Place && t.agrees(f)
 }
 
-// use is the record of what a telling uses of the person's location; false: nothing.
+// early is how long a letter of which a third party may not be told the time of day (any more) has to wait: until the day
+// is over on which it happened. Zero: it may go.
+func (t *telling) early(l *Letter, f *Fact) time.Duration {
+	if !t.third() || l.Event == brand.PersonErased || t.full(l, f) {
+		return 0
+	}
+	return max(engine.EndOfDay(t.at(l, f), t.brand.Settings.Zone()).Sub(t.now), 0)
+}
+
+// provides tells whether a letter tells a third party where or when the person was.
+func (t *telling) provides(l *Letter, f *Fact) bool { return t.third() && t.full(l, f) }
+
+// use is the record of what a telling uses of the person's location; false: nothing, or it is another's to write, see
+// [Brands].
 func (t *telling) use(l *Letter, f *Fact) (engine.LocationUse, bool) {
-	if !isPlace(l.Event) || !t.full(l, f) {
+	if t.third() || !l.Event.Locates() || !t.full(l, f) {
 		return engine.LocationUse{}, false
 	}
 	return engine.LocationUse{
@@ -129,14 +148,14 @@ func (t *telling) say(l *Letter, f *Fact) ([]byte, error) {
 		b.Timestamp = &at
 	}
 	switch {
-	case t.hook.Recipient == brand.ThirdParty:
+	case t.third():
 		b.Data.PersonID = t.standIn(l.Key.PersonID).String()
 	case f.Profile != nil:
 		b.Data.PersonExternalID = f.Profile.ExternalID
 	default:
 		b.Data.PersonExternalID = l.ExternalID
 	}
-	id := t.ids(full)
+	id := t.ids(full && !t.third())
 	switch {
 	case l.Event == brand.DecisionMade:
 		b.Data.Decision = t.decision(f, id, full)
@@ -176,7 +195,10 @@ func (t *telling) visit(l *Letter, f *Fact, id func(uuid.UUID) string, full bool
 	if f.Place == nil || !full {
 		return v
 	}
-	v.DeviceID, v.FenceID = text(f.Place.DeviceID), text(f.Place.FenceID)
+	v.FenceID = text(f.Place.FenceID)
+	if !t.third() {
+		v.DeviceID = text(f.Place.DeviceID)
+	}
 	v.StoreID, v.StoreExternalID = t.store(f.Place.StoreID)
 	if l.Event == brand.VisitExited {
 		v.Reason = f.Place.Reason.String()
@@ -211,7 +233,8 @@ func (t *telling) store(id uuid.UUID) (own, external string) {
 	return text(id), external
 }
 
-// ids spells ids of what happened: they hold its time, so that others stand for them where that is not told.
+// ids spells ids of what happened: they hold its time, so that others stand for them where that is not told; and others do
+// for third parties, so that two of them cannot compare.
 func (t *telling) ids(full bool) func(uuid.UUID) string {
 	if full {
 		return text

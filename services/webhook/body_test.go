@@ -38,7 +38,8 @@ func samples() map[brand.WebhookEvent]struct {
 		return Letter{Key: engine.PersonKey{BrandID: id("b1"), PersonID: id("01")},
 			Letter: engine.Letter{ID: uuid.MustParse("6b1d2f0a-93d5-4a7e-8f7d-0a2f7b1c9e55"), WebhookID: id("40"), FactID: fact, Event: e, At: when}}
 	}
-	profile := &audience.Profile{ExternalID: "member-7", OfAge: true, Consents: map[audience.Purpose]audience.Standing{audience.LocUse: {Granted: true, EventID: id("c9"), At: when}}}
+	profile := &audience.Profile{ExternalID: "member-7", OfAge: true, Consents: map[audience.Purpose]audience.Standing{audience.LocUse: {Granted: true, EventID: id("c9"), At: when}},
+		ThirdParties: map[string]audience.Standing{"CRM": {Granted: true, EventID: id("c8"), At: when, For: "footfall"}}}
 	place := &engine.Place{ID: id("a1"), DeviceID: id("d1"), FenceID: id("f1"), StoreID: id("51"), Kind: presence.Entered, Reason: presence.Moved, At: when}
 	all := map[brand.WebhookEvent]struct {
 		l Letter
@@ -85,10 +86,11 @@ func tellingTo(hook brand.Webhook) *telling {
 func TestGoldenBodies(t *testing.T) {
 	for file, hook := range map[string]brand.Webhook{
 		"full": {Recipient: brand.OwnSystem, Place: true}, "date": {Recipient: brand.Processor}, "third": {Recipient: brand.ThirdParty},
+		"third_place": {Recipient: brand.ThirdParty, Place: true, RecipientPurpose: "footfall"},
 	} {
 		for event, s := range samples() {
-			if file == "third" && isPlace(event) {
-				continue // refused when it is registered
+			if file == "third" && event.Locates() || file == "third_place" && event == brand.PersonErased {
+				continue // refused when it is registered; the same as without place
 			}
 			content, err := tellingTo(hook).say(&s.l, &s.f)
 			require.NoError(t, err)
@@ -149,7 +151,7 @@ func TestWhatIsWithheld(t *testing.T) {
 		tell := tellingTo(full)
 		require.False(t, tell.withheld(&s.l, &s.f), "%s", event)
 		use, recorded := tell.use(&s.l, &s.f)
-		require.Equal(t, isPlace(event), recorded, "%s", event)
+		require.Equal(t, event.Locates(), recorded, "%s", event)
 		if recorded {
 			require.Equal(t, engine.LocationUse{ID: s.l.ID, Purpose: "loc_use", Method: "webhook", Path: "os_api", Recipient: "CRM", ConsentID: id("c9"), From: when, Until: when}, use)
 		}

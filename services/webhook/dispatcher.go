@@ -28,8 +28,10 @@ const (
 	takenAtOnce  = 4
 	lease        = sendTimeout + 5*time.Second
 	roundEvery   = 500 * time.Millisecond
-	// failuresInRow is how often an endpoint fails before it is left alone for a while, at most longestPause.
+	// failuresInRow is how often an endpoint fails at one node before every node leaves it alone for a while: firstPause, and
+	// twice as long after each probe that fails too, at most longestPause.
 	failuresInRow = 5
+	firstPause    = time.Second
 	longestPause  = time.Minute
 	// oldest is how long a letter waits at most for an endpoint that takes nothing.
 	oldest      = 72 * time.Hour
@@ -52,6 +54,9 @@ type Brands interface {
 	Webhook(brandID, id uuid.UUID) (brand.Webhook, error)
 	Store(brandID, id uuid.UUID) (*store.Store, error)
 	OpenWebhookSecret(brandID uuid.UUID, sealed []byte) ([]byte, error)
+	// ProvideTo writes the record that a third party is told where and when a person was, once by the letter's id, by the
+	// consents as they stand: engine.ErrNotAgreed, and nothing is written.
+	ProvideTo(ctx context.Context, key engine.PersonKey, w *brand.Webhook, l *engine.Letter) error
 	// DisableWebhook notes that an endpoint wants no more, unless it was written meanwhile.
 	DisableWebhook(ctx context.Context, w *brand.Webhook) error
 }
@@ -86,8 +91,7 @@ type Dispatcher struct {
 // endpoint is how this node fares with one webhook.
 type endpoint struct {
 	inFlight int
-	failures int       // in a row
-	until    time.Time // left alone until then, engine time
+	failures int // in a row
 }
 
 // New makes a dispatcher. Nothing is sent before Run, but for Test.
@@ -175,7 +179,6 @@ func (d *Dispatcher) Wait() { d.handling.Wait() }
 
 // open are the webhooks that there is room for, a random choice where there is not room for all.
 func (d *Dispatcher) open() map[uuid.UUID]*brand.Webhook {
-	now := d.c.Brands.Now()
 	var all []brand.Webhook
 	for _, b := range d.c.Brands.Brands() {
 		all = append(all, d.c.Brands.Webhooks(b.ID)...)
@@ -189,7 +192,7 @@ func (d *Dispatcher) open() map[uuid.UUID]*brand.Webhook {
 		switch {
 		case len(open) >= room:
 			return open
-		case !all[i].Open(), e != nil && (e.inFlight > takenAtOnce || now.Before(e.until)):
+		case !all[i].Open(), e != nil && e.inFlight > takenAtOnce:
 		default:
 			open[all[i].ID] = &all[i]
 		}
@@ -222,27 +225,46 @@ func (d *Dispatcher) leave(id uuid.UUID) {
 	}
 }
 
-// note takes how an attempt ended. An endpoint that fails again and again is left alone for longer and longer, by this
-// node: what waits for it costs it nothing meanwhile.
-func (d *Dispatcher) note(id uuid.UUID, accepted bool) {
+// note takes how an attempt ended. An endpoint that fails again and again is left alone for longer and longer, by all
+// nodes: what waits for it costs it nothing meanwhile, and one letter of one node asks whether it is back.
+func (d *Dispatcher) note(ctx context.Context, l *Letter, accepted bool) error {
+	failing := d.failsInRow(l.WebhookID, accepted)
+	switch {
+	case l.Probe && accepted:
+		return d.c.Storage.Fare(ctx, d.c.Brands.Node(), l, Recovered, 0)
+	case l.Probe:
+		return d.c.Storage.Fare(ctx, d.c.Brands.Node(), l, Failing, pauseAt(l.Step+1))
+	case failing:
+		return d.c.Storage.Fare(ctx, d.c.Brands.Node(), l, Failing, pauseAt(0))
+	}
+	return nil
+}
+
+// pauseAt is for how long an endpoint is left alone that has failed so many probes.
+func pauseAt(step int) time.Duration { return min(firstPause<<min(step, 20), longestPause) }
+
+// failsInRow counts an attempt of this node, and tells whether the endpoint is to be left alone.
+func (d *Dispatcher) failsInRow(id uuid.UUID, accepted bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	e := d.of[id]
-	if accepted {
-		e.failures, e.until = 0, time.Time{}
-		return
-	}
 	e.failures++
-	if over := e.failures - failuresInRow; over >= 0 {
-		e.until = d.c.Brands.Now().Add(min(time.Second<<min(over, 10), longestPause))
+	enough := !accepted && e.failures >= failuresInRow
+	if accepted || enough {
+		e.failures = 0
 	}
+	return enough
 }
 
 // handle takes one letter as far as it goes.
 func (d *Dispatcher) handle(ctx context.Context, hook *brand.Webhook, l *Letter) {
 	ctx, cancel := context.WithTimeout(ctx, lease)
 	defer cancel()
-	if err := d.tell(ctx, hook, l); err != nil { // the lease ends by itself, and the letter is due again
+	err := d.tell(ctx, hook, l)
+	if l.Probe { // it was not posted: the next may be
+		err = errors.Join(err, d.c.Storage.Fare(context.WithoutCancel(ctx), d.c.Brands.Node(), l, Unknown, 0))
+	}
+	if err != nil { // the lease ends by itself, and the letter is due again
 		d.log.Error("a letter to a webhook was not settled", "brand", hook.BrandID, "webhook", hook.ID, "letter", l.ID, "error", err)
 	}
 }
@@ -267,18 +289,37 @@ func (d *Dispatcher) tell(ctx context.Context, hook *brand.Webhook, l *Letter) e
 	case l.Awaits:
 		return d.c.Storage.Ripen(ctx, node, l)
 	}
-	if use, ok := t.use(l, &fact); ok {
-		if err := d.c.Storage.Provide(ctx, l.Key, use); errors.Is(err, engine.ErrNotFound) {
-			return d.c.Storage.Told(ctx, node, l)
-		} else if err != nil {
-			return err
-		}
+	switch err := d.record(ctx, t, l, &fact); {
+	case errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrGone), err == nil && t.withheld(l, &fact):
+		d.attempts.WithLabelValues("withheld").Inc()
+		return d.c.Storage.Told(ctx, node, l)
+	case err != nil:
+		return err
+	}
+	if wait := t.early(l, &fact); wait > 0 {
+		return d.c.Storage.Delay(ctx, node, l, wait+rand.N(time.Hour), "", false)
 	}
 	content, err := t.say(l, &fact)
 	if err != nil {
 		return err
 	}
 	return d.settle(ctx, hook, l, d.post(ctx, hook, l.ID.String(), content))
+}
+
+// record writes that the person's location is used or provided, before it is. Somebody who was found not to agree any more
+// is told of as if that had been known from the start.
+func (d *Dispatcher) record(ctx context.Context, t *telling, l *Letter, f *Fact) error {
+	if use, ok := t.use(l, f); ok {
+		return d.c.Storage.Provide(ctx, l.Key, use)
+	}
+	if !t.provides(l, f) {
+		return nil
+	}
+	err := d.c.Brands.ProvideTo(ctx, l.Key, t.hook, &l.Letter)
+	if errors.Is(err, engine.ErrNotAgreed) {
+		t.refused, err = true, nil
+	}
+	return err
 }
 
 // ripening is how long until an unfinished fact is looked at again.
@@ -291,19 +332,23 @@ func (d *Dispatcher) settle(ctx context.Context, hook *brand.Webhook, l *Letter,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	node := d.c.Brands.Node()
-	d.note(hook.ID, a.Accepted)
+	noted := d.note(ctx, l, a.Accepted)
+	l.Probe = false
+	var err error
 	switch {
 	case a.Accepted:
 		d.attempts.WithLabelValues("accepted").Inc()
-		return d.c.Storage.Told(ctx, node, l)
+		err = d.c.Storage.Told(ctx, node, l)
 	case a.Gone:
-		return d.disable(ctx, hook, l, a.Code)
+		err = d.disable(ctx, hook, l, a.Code)
 	case l.Attempt > len(waits):
 		d.attempts.WithLabelValues("dead").Inc()
-		return d.c.Storage.GiveUp(ctx, node, l, a.Code)
+		err = d.c.Storage.GiveUp(ctx, node, l, a.Code)
+	default:
+		d.attempts.WithLabelValues("failed").Inc()
+		err = d.c.Storage.Delay(ctx, node, l, max(jittered(waits[max(l.Attempt-1, 0)]), a.RetryAfter), a.Code, true)
 	}
-	d.attempts.WithLabelValues("failed").Inc()
-	return d.c.Storage.Delay(ctx, node, l, max(jittered(waits[max(l.Attempt-1, 0)]), a.RetryAfter), a.Code, true)
+	return errors.Join(err, noted)
 }
 
 // disable leaves an endpoint alone that wants no more, until somebody writes it anew; what waits for it waits.

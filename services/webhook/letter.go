@@ -18,7 +18,21 @@ type Letter struct {
 	engine.Letter
 	Key     engine.PersonKey
 	Attempt int // of the lease in hand, from 1
+	// Probe: the endpoint takes nothing, and this letter is how all nodes together ask whether it does again. Step is how
+	// often that was asked in vain.
+	Probe bool
+	Step  int
 }
+
+// Fare is what a letter told of its endpoint.
+type Fare int
+
+// How an endpoint fares.
+const (
+	Unknown   Fare = iota // a probe was not posted after all: another letter may be
+	Failing               // it takes nothing
+	Recovered             // it took the probe
+)
 
 // Fact is what a letter is about, as far as it is still there. What is not told stays nil.
 type Fact struct {
@@ -66,8 +80,12 @@ type Standing struct {
 // that holds the lease and does nothing once that is another's; leases and waits are by the database's clock.
 type Storage interface {
 	// Claim leases, of each webhook, at most each letters that are due, of one person only the first in line, and counts
-	// the attempt. A blocked one waits for the one before it.
+	// the attempt. A blocked one waits for the one before it. Of a webhook that fails it leases none to any node while it is
+	// left alone, and then one, its probe, to one node.
 	Claim(ctx context.Context, node uuid.UUID, lease time.Duration, webhooks []uuid.UUID, each int) ([]Letter, error)
+	// Fare notes, for all nodes, how a letter's endpoint fares. Failing leaves it alone for pause, unless it is already; of a
+	// probe, each change is made only by the node that has it.
+	Fare(ctx context.Context, node uuid.UUID, l *Letter, f Fare, pause time.Duration) error
 	// Ripen gives a letter whose fact has become complete its place in line, at the end of what has happened so far.
 	Ripen(ctx context.Context, node uuid.UUID, l *Letter) error
 	// Delay gives a letter back for a time. counted false takes the attempt back.

@@ -23,6 +23,7 @@ import (
 // world is a brand with one endpoint, its letters in the plainest storage, and a clock that stands until it is moved.
 type world struct {
 	*Dispatcher
+	others []*Dispatcher // on other nodes
 	hook   brand.Webhook
 	server *httptest.Server
 	answer func(id string, attempt int) (status int, retryAfter string)
@@ -35,6 +36,32 @@ type world struct {
 	node     uuid.UUID
 	disabled int
 	seq      int
+	profile  audience.Profile // everybody's
+	changed  bool             // the consents, between the reading of a fact and the record
+	provided map[uuid.UUID]int
+	bodies   []string
+	failing  *failing // nil: the endpoint takes what it is told
+	fares    int      // writes of failing
+}
+
+// failing is what all nodes know of an endpoint that takes nothing.
+type failing struct {
+	step   int
+	until  time.Time
+	prober uuid.UUID
+}
+
+// nodeOf is another node of a world.
+type nodeOf struct {
+	*world
+	id uuid.UUID
+}
+
+func (n nodeOf) Node() uuid.UUID { return n.id }
+
+// join starts another node.
+func (w *world) join() {
+	w.others = append(w.others, New(Config{Brands: nodeOf{w, uuid.New()}, Storage: w, Private: w.c.Private}))
 }
 
 // kept is a stored letter.
@@ -48,7 +75,8 @@ type kept struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{now: time.Date(2026, 5, 13, 3, 30, 0, 0, time.UTC), node: uuid.New(), asked: map[string][]time.Time{}}
+	w := &world{now: time.Date(2026, 5, 13, 3, 30, 0, 0, time.UTC), node: uuid.New(), asked: map[string][]time.Time{}, profile: audience.Profile{OfAge: true},
+		provided: map[uuid.UUID]int{}}
 	w.answer = func(string, int) (int, string) { return http.StatusOK, "" }
 	w.server = httptest.NewServer(w)
 	t.Cleanup(w.server.Close)
@@ -71,13 +99,13 @@ func (w *world) letter(person byte) string {
 
 // ServeHTTP is the endpoint.
 func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
+	content, _ := io.ReadAll(r.Body)
 	id := r.Header.Get("webhook-id")
 	w.mu.Lock()
 	w.asked[id] = append(w.asked[id], w.now)
 	status, retry := w.answer(id, len(w.asked[id]))
 	if status/100 == 2 {
-		w.told = append(w.told, id)
+		w.told, w.bodies = append(w.told, id), append(w.bodies, string(content))
 	}
 	w.mu.Unlock()
 	if retry != "" {
@@ -90,10 +118,17 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 func (w *world) pass(t *testing.T, d time.Duration) {
 	t.Helper()
 	for end := w.Now().Add(d); ; {
-		for begun := 1; begun > 0; w.Wait() {
-			var err error
-			if begun, err = w.Round(t.Context()); err != nil {
-				t.Fatal(err)
+		for begun := 1; begun > 0; {
+			begun = 0
+			for _, d := range append([]*Dispatcher{w.Dispatcher}, w.others...) {
+				n, err := d.Round(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				begun += n
+			}
+			for _, d := range append([]*Dispatcher{w.Dispatcher}, w.others...) {
+				d.Wait()
 			}
 		}
 		w.mu.Lock()
@@ -103,13 +138,9 @@ func (w *world) pass(t *testing.T, d time.Duration) {
 				next = k.next
 			}
 		}
-		w.Dispatcher.mu.Lock()
-		for _, e := range w.of { // what is due waits while the endpoint is left alone
-			if e.until.After(w.now) && e.until.Before(next) {
-				next = e.until
-			}
+		if f := w.failing; f != nil && f.until.After(w.now) && f.until.Before(next) {
+			next = f.until // what is due waits while the endpoint is left alone
 		}
-		w.Dispatcher.mu.Unlock()
 		over := !next.Before(end)
 		w.now = next
 		w.mu.Unlock()
@@ -128,7 +159,9 @@ func (w *world) Now() time.Time {
 }
 func (w *world) Node() uuid.UUID { return w.node }
 func (w *world) Brands() []*brand.Brand {
-	return []*brand.Brand{{ID: w.hook.BrandID, Settings: brand.Default(brand.KR)}}
+	b := &brand.Brand{ID: w.hook.BrandID, Settings: brand.Default(brand.KR)}
+	b.Settings.Filing = brand.Filing{Mode: brand.FilingRegistered, Number: "1", Date: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)}
+	return []*brand.Brand{b}
 }
 func (w *world) Brand(uuid.UUID) (*brand.Brand, error) { return w.Brands()[0], nil }
 func (w *world) Webhooks(uuid.UUID) []brand.Webhook {
@@ -140,6 +173,15 @@ func (w *world) Webhook(uuid.UUID, uuid.UUID) (brand.Webhook, error) { return w.
 func (w *world) Store(uuid.UUID, uuid.UUID) (*store.Store, error)    { return nil, engine.ErrNotFound }
 func (w *world) OpenWebhookSecret(uuid.UUID, []byte) ([]byte, error) {
 	return []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), nil
+}
+func (w *world) ProvideTo(_ context.Context, _ engine.PersonKey, _ *brand.Webhook, l *engine.Letter) error {
+	if w.changed {
+		return engine.ErrNotAgreed
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.provided[l.ID]++
+	return nil
 }
 func (w *world) DisableWebhook(context.Context, *brand.Webhook) error {
 	w.mu.Lock()
@@ -160,9 +202,23 @@ func (w *world) before(k *kept) *kept {
 	return nil
 }
 
-func (w *world) Claim(_ context.Context, _ uuid.UUID, lease time.Duration, _ []uuid.UUID, each int) (taken []Letter, err error) {
+func (w *world) Claim(_ context.Context, node uuid.UUID, lease time.Duration, _ []uuid.UUID, each int) (taken []Letter, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	probe := w.failing
+	if probe != nil {
+		if probe.until.After(w.now) {
+			return nil, nil
+		}
+		each = 1
+	}
+	defer func() {
+		if probe != nil && len(taken) > 0 {
+			probe.prober, probe.until = node, w.now.Add(lease)
+			taken[0].Probe, taken[0].Step = true, probe.step
+			w.fares++
+		}
+	}()
 	for _, k := range w.letters {
 		switch e := w.before(k); {
 		case k.dead || k.leased || k.next.After(w.now) || len(taken) == each:
@@ -183,6 +239,24 @@ func (w *world) change(l *Letter, f func(k *kept)) error {
 	i := slices.IndexFunc(w.letters, func(k *kept) bool { return k.ID == l.ID })
 	w.letters[i].leased = false
 	f(w.letters[i])
+	return nil
+}
+
+func (w *world) Fare(_ context.Context, node uuid.UUID, l *Letter, f Fare, pause time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fares++
+	switch {
+	case l.Probe && (w.failing == nil || w.failing.prober != node):
+	case f == Failing && l.Probe:
+		*w.failing = failing{step: l.Step + 1, until: w.now.Add(pause)}
+	case f == Failing && w.failing == nil:
+		w.failing = &failing{until: w.now.Add(pause)}
+	case f == Recovered:
+		w.failing = nil
+	case f == Unknown:
+		*w.failing = failing{step: w.failing.step, until: w.now}
+	}
 	return nil
 }
 
@@ -220,7 +294,16 @@ func (w *world) GiveUp(_ context.Context, _ uuid.UUID, l *Letter, code string) e
 }
 
 func (w *world) FactOf(_ context.Context, l *Letter) (Fact, error) {
-	return Fact{Profile: &audience.Profile{OfAge: true}, Coupon: &campaign.Coupon{ID: l.FactID, Redemption: &campaign.Redemption{ID: uuid.New(), At: l.At}}}, nil
+	w.mu.Lock()
+	profile := w.profile
+	w.mu.Unlock()
+	switch l.Event {
+	case brand.VisitEntered:
+		return Fact{Profile: &profile, Place: &engine.Place{ID: l.FactID, StoreID: uuid.New(), At: l.At}}, nil
+	case brand.DecisionMade:
+		return Fact{Profile: &profile, Trace: &engine.Trace{ID: l.FactID, At: l.At}}, nil
+	}
+	return Fact{Profile: &profile, Coupon: &campaign.Coupon{ID: l.FactID, Redemption: &campaign.Redemption{ID: uuid.New(), At: l.At}}}, nil
 }
 
 func (w *world) Provide(context.Context, engine.PersonKey, engine.LocationUse) error { return nil }

@@ -33,7 +33,8 @@ const (
 	Consent_AD_PUSH_NIGHT Consent_Purpose = 2
 	// Use of the position.
 	Consent_LOC_USE Consent_Purpose = 3
-	// Giving the position to a third party, one consent a recipient.
+	// Giving the position to a third party: one consent a recipient, each by itself, and named as the recipient is. Nothing
+	// is given without LOC_USE.
 	Consent_LOC_THIRD_PARTY Consent_Purpose = 4
 	// Notices of provision in batches.
 	Consent_LOC_BATCH_NOTICE Consent_Purpose = 5
@@ -226,16 +227,20 @@ type Consent struct {
 	PreTicked bool `protobuf:"varint,9,opt,name=pre_ticked,json=preTicked,proto3" json:"pre_ticked,omitempty"`
 	// The consent was asked for together with other terms. True is refused.
 	Bundled bool `protobuf:"varint,10,opt,name=bundled,proto3" json:"bundled,omitempty"`
-	// LOC_THIRD_PARTY: to whom.
+	// LOC_THIRD_PARTY: to whom, letter by letter as in Webhook.recipient_name. Required there, also to withdraw, and refused
+	// for every other purpose. At most 50 recipients a person.
 	Recipient string `protobuf:"bytes,11,opt,name=recipient,proto3" json:"recipient,omitempty"`
 	// Until when it holds. LOC_RETAIN needs one, at most a year ahead.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// GUARDIAN: how the guardian was verified, such as "sms".
 	GuardianMethod string `protobuf:"bytes,13,opt,name=guardian_method,json=guardianMethod,proto3" json:"guardian_method,omitempty"`
 	// Set by the server.
-	RecordTime    *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=record_time,json=recordTime,proto3" json:"record_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RecordTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=record_time,json=recordTime,proto3" json:"record_time,omitempty"`
+	// LOC_THIRD_PARTY, GRANTED: what the recipient may have it for, letter by letter as in Webhook.recipient_purpose. A later
+	// consent to the same recipient replaces it.
+	RecipientPurpose string `protobuf:"bytes,15,opt,name=recipient_purpose,json=recipientPurpose,proto3" json:"recipient_purpose,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Consent) Reset() {
@@ -366,11 +371,18 @@ func (x *Consent) GetRecordTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Consent) GetRecipientPurpose() string {
+	if x != nil {
+		return x.RecipientPurpose
+	}
+	return ""
+}
+
 var File_wantgo_v1_consent_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_consent_proto_rawDesc = "" +
 	"\n" +
-	"\x17wantgo/v1/consent.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\b\n" +
+	"\x17wantgo/v1/consent.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\b\n" +
 	"\aConsent\x12@\n" +
 	"\apurpose\x18\x01 \x01(\x0e2\x1a.wantgo.v1.Consent.PurposeB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\apurpose\x12:\n" +
@@ -394,7 +406,8 @@ const file_wantgo_v1_consent_proto_rawDesc = "" +
 	"expireTime\x120\n" +
 	"\x0fguardian_method\x18\r \x01(\tB\a\xbaH\x04r\x02\x182R\x0eguardianMethod\x12;\n" +
 	"\vrecord_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordTime\"\xe2\x01\n" +
+	"recordTime\x125\n" +
+	"\x11recipient_purpose\x18\x0f \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x10recipientPurpose\"\xe2\x01\n" +
 	"\aPurpose\x12\x17\n" +
 	"\x13PURPOSE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aAD_PUSH\x10\x01\x12\x11\n" +

@@ -687,7 +687,7 @@ type LocationUse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What for, such as "nearby_coupons".
+	// What for: "loc_use", or "loc_third_party" where the recipient is a third party.
 	Purpose string `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// How the position was acquired: "phone" or "import".
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`

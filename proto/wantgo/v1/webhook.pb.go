@@ -32,8 +32,10 @@ const (
 	Webhook_OWN_SYSTEM Webhook_Recipient = 1
 	// Somebody who works on the brand's behalf and under its orders.
 	Webhook_PROCESSOR Webhook_Recipient = 2
-	// Anybody else. Is told of deliveries, redemptions and erasures only, never a store or a time of day, and knows a
-	// person by a pseudonym of this endpoint's own.
+	// Anybody else. Knows a person, and what happened, by pseudonyms of this endpoint's own. Without `place` it is told of
+	// deliveries, redemptions and erasures only, with the date alone. With `place` it is also told of visits and decisions,
+	// and of everything with the store and the time of day, but only about people whose LOC_THIRD_PARTY consent names
+	// exactly its `recipient_name` and `recipient_purpose`, both when it happens and when it is told.
 	Webhook_THIRD_PARTY Webhook_Recipient = 3
 )
 
@@ -150,9 +152,11 @@ type Webhook struct {
 	Recipient  Webhook_Recipient `protobuf:"varint,6,opt,name=recipient,proto3,enum=wantgo.v1.Webhook_Recipient" json:"recipient,omitempty"`
 	// The recipient's name, as it stands in the person's location-use records.
 	RecipientName string `protobuf:"bytes,7,opt,name=recipient_name,json=recipientName,proto3" json:"recipient_name,omitempty"`
-	// It is told the store and the time of day; not for a THIRD_PARTY. Each use is written down in the person's
-	// location-use records before it is told, and only who agrees to the use of their location is told of. Without it,
-	// what happened is told after the end of its day (in the brand's time zone), with the date alone.
+	// It is told the store and the time of day. Each use is written down in the person's location-use records before it is
+	// told, and only who agrees to the use of their location is told of; for a THIRD_PARTY who agrees to this recipient.
+	// Somebody's visits and decisions are not told to a THIRD_PARTY without that consent: that there was one would say where
+	// the person was. Without `place`, or without the consent, what happened is told after the end of its day (in the brand's
+	// time zone), with the date alone.
 	Place bool          `protobuf:"varint,8,opt,name=place,proto3" json:"place,omitempty"`
 	State Webhook_State `protobuf:"varint,9,opt,name=state,proto3,enum=wantgo.v1.Webhook_State" json:"state,omitempty"`
 	// Set by the server: what waits to be told, and what was given up and can be replayed.
@@ -163,9 +167,11 @@ type Webhook struct {
 	// Set by the server: what the endpoint last answered to something that still waits, such as "HTTP_503" or "TIMEOUT".
 	LastCode string `protobuf:"bytes,13,opt,name=last_code,json=lastCode,proto3" json:"last_code,omitempty"`
 	// Set by the server: since when it is DISABLED. Absent: it is not.
-	DisableTime   *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=disable_time,json=disableTime,proto3" json:"disable_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	DisableTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=disable_time,json=disableTime,proto3" json:"disable_time,omitempty"`
+	// Of a THIRD_PARTY with `place`, and required there: what it has the places for, as the people who agreed were told.
+	RecipientPurpose string `protobuf:"bytes,15,opt,name=recipient_purpose,json=recipientPurpose,proto3" json:"recipient_purpose,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Webhook) Reset() {
@@ -294,6 +300,13 @@ func (x *Webhook) GetDisableTime() *timestamppb.Timestamp {
 		return x.DisableTime
 	}
 	return nil
+}
+
+func (x *Webhook) GetRecipientPurpose() string {
+	if x != nil {
+		return x.RecipientPurpose
+	}
+	return ""
 }
 
 // The body of a request to a webhook, as JSON in the field names of this message (lowerCamelCase) and never larger than
@@ -570,12 +583,13 @@ func (x *WebhookEvent_Data) GetErasure() *WebhookEvent_Erasure {
 	return nil
 }
 
-// Ids of what happened hold its time (UUIDv7). Where the time of day is not told, they are other ones that stand for
-// them at this endpoint.
+// Ids of what happened hold its time (UUIDv7). Where the time of day is not told, and for a THIRD_PARTY always, they are
+// other ones that stand for them at this endpoint.
 type WebhookEvent_Visit struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Id       string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	DeviceId string                 `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Not for a THIRD_PARTY.
+	DeviceId string `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Absent where the place is not told, or no longer kept.
 	StoreId         string `protobuf:"bytes,3,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	StoreExternalId string `protobuf:"bytes,4,opt,name=store_external_id,json=storeExternalId,proto3" json:"store_external_id,omitempty"`
@@ -982,7 +996,7 @@ var File_wantgo_v1_webhook_proto protoreflect.FileDescriptor
 
 const file_wantgo_v1_webhook_proto_rawDesc = "" +
 	"\n" +
-	"\x17wantgo/v1/webhook.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\a\n" +
+	"\x17wantgo/v1/webhook.proto\x12\twantgo.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\a\n" +
 	"\aWebhook\x12\x1b\n" +
 	"\x02id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x02id\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12+\n" +
@@ -1003,7 +1017,8 @@ const file_wantgo_v1_webhook_proto_rawDesc = "" +
 	"dead_count\x18\v \x01(\x03R\tdeadCount\x12H\n" +
 	"\x12waiting_since_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x10waitingSinceTime\x12\x1b\n" +
 	"\tlast_code\x18\r \x01(\tR\blastCode\x12=\n" +
-	"\fdisable_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vdisableTime\"V\n" +
+	"\fdisable_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vdisableTime\x125\n" +
+	"\x11recipient_purpose\x18\x0f \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x10recipientPurpose\"V\n" +
 	"\tRecipient\x12\x19\n" +
 	"\x15RECIPIENT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
