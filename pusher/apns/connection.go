@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"github.com/wantgo/wantgo/pusher/cork"
 )
 
 const (
@@ -52,29 +54,47 @@ func newDialer(address string, config *tls.Config) *dialer {
 	}
 	return &dialer{address: address, tls: config, transport: &http2.Transport{
 		DisableCompression: true,
-		ReadIdleTimeout:    time.Minute,
-		PingTimeout:        15 * time.Second,
-		WriteByteTimeout:   15 * time.Second,
+		// Nothing of a request comes again but the token: what is remembered of one is thrown out by the next, at both ends,
+		// and costs them more than the bytes it spares.
+		MaxEncoderHeaderTableSize: 1,
+		ReadIdleTimeout:           time.Minute,
+		PingTimeout:               15 * time.Second,
+		WriteByteTimeout:          15 * time.Second,
 	}}
 }
 
 func (d *dialer) dial(ctx context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	raw, err := (&tls.Dialer{Config: d.tls}).DialContext(ctx, "tcp", d.address)
+	raw, err := d.secure(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if raw.(*tls.Conn).ConnectionState().NegotiatedProtocol != http2.NextProtoTLS {
+	if raw.ConnectionState().NegotiatedProtocol != http2.NextProtoTLS {
 		_ = raw.Close()
 		return nil, errors.New("apns: the server does not speak HTTP/2")
 	}
-	client, err := d.transport.NewClientConn(raw)
+	// What many requests write leaves together, and is sealed together, too.
+	client, err := d.transport.NewClientConn(cork.New(raw))
 	if err != nil {
 		_ = raw.Close()
 		return nil, err
 	}
 	return &connection{ClientConn: client}, nil
+}
+
+// secure opens a TLS connection.
+func (d *dialer) secure(ctx context.Context) (*tls.Conn, error) {
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", d.address)
+	if err != nil {
+		return nil, err
+	}
+	secured := tls.Client(raw, d.tls)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = secured.Close()
+		return nil, err
+	}
+	return secured, nil
 }
 
 // going reports that c never takes a request again. It may wait for a write under way on c.

@@ -46,15 +46,12 @@ func Header(d *pusher.Delivery, topic string) http.Header {
 	if d.HighPriority {
 		priority = "10"
 	}
-	h := make(http.Header, 8)
-	h.Set("content-type", "application/json")
-	h.Set("apns-topic", topic)
-	h.Set("apns-push-type", "alert")
-	h.Set("apns-id", strings.ToLower(d.ID.String()))
-	h.Set("apns-expiration", strconv.FormatInt(expiration(d), 10))
-	h.Set("apns-priority", priority)
-	h.Set("apns-collapse-id", payload.CollapseID(&d.Notification))
-	return h
+	// The names are as http.Header.Set writes them.
+	return http.Header{
+		"Content-Type": {"application/json"}, "Apns-Topic": {topic}, "Apns-Push-Type": {"alert"}, "Apns-Priority": {priority},
+		"Apns-Id": {d.ID.String()}, "Apns-Expiration": {strconv.FormatInt(expiration(d), 10)},
+		"Apns-Collapse-Id": {payload.CollapseID(&d.Notification)},
+	}
 }
 
 // expiration is 0 for one attempt and no storage, else the deadline.

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 
@@ -145,15 +147,12 @@ func (s *Sender) do(ctx context.Context, p *pool, t *try) {
 func (t *try) send(ctx context.Context, c *connection, host string) {
 	var wrote atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+host+t.path, bytes.NewReader(t.body))
-	if err != nil {
-		c.retired.Store(true) // its slot is never given back
-		t.err = errors.New("apns: request not usable")
-		return
-	}
-	req.Header = t.header.Clone()
-	req.Header.Set("authorization", "bearer "+t.bearer)
-	t.take(c.RoundTrip(req))
+	header := maps.Clone(t.header) // the connection may look at it longer than the request lasts
+	header["Authorization"] = []string{"bearer " + t.bearer}
+	req := http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: host, Path: t.path}, Host: host, Header: header,
+		Body: io.NopCloser(bytes.NewReader(t.body)), ContentLength: int64(len(t.body)),
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(t.body)), nil }}
+	t.take(c.RoundTrip(req.WithContext(ctx)))
 	t.wrote = wrote.Load()
 	t.unseen = t.err != nil && (unprocessed(t.err) || (!t.wrote && ctx.Err() == nil))
 }

@@ -1,6 +1,7 @@
-// Package dial opens connections that strangers chose the address of: a browser's push service, a brand's webhook.
+// Package dial opens connections that strangers chose the address of, a browser's push service or a brand's webhook, and
+// bounds those to a provider ([Bounded]).
 //
-// It promises that such a connection ends on the public internet: the address is looked at after the name was looked up,
+// It promises that a stranger's connection ends on the public internet: the address is looked at after the name was looked up,
 // for every connection anew, so that a name which changes its mind gets nowhere; no proxy is asked; and redirects are
 // the caller's affair, since a RoundTripper follows none. What an operator allows by host and port may be anywhere.
 //

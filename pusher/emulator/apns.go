@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/wantgo/wantgo/pusher/cork"
 )
 
 // APNsOptions configure an emulated APNs. The zero value is usable.
@@ -99,7 +101,7 @@ func NewAPNs(o APNsOptions) (*APNs, error) {
 	}
 	a := &APNs{Control: newControl("apns", o.Now), o: o, streams: o.Streams,
 		open: map[*h2Connection]struct{}{}, tokens: map[string]struct{}{}}
-	a.listener = tls.NewListener(listener, &tls.Config{
+	a.listener = tls.NewListener(cork.Listener{Listener: listener}, &tls.Config{
 		Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

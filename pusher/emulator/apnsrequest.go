@@ -30,6 +30,7 @@ type apnsRequest struct {
 	method, path string
 	header       http.Header // keys in lower case
 	body         []byte
+	parsed       map[string]any // the body, once it was checked
 }
 
 func (r *apnsRequest) get(name string) string {
@@ -110,8 +111,7 @@ func (r *apnsRequest) checkBody() *Outcome {
 	if len(r.body) > limit {
 		return reason(http.StatusRequestEntityTooLarge, "PayloadTooLarge")
 	}
-	var body map[string]json.RawMessage
-	if json.Unmarshal(r.body, &body) != nil || len(body) == 0 {
+	if json.Unmarshal(r.body, &r.parsed) != nil || len(r.parsed) == 0 {
 		return reason(http.StatusBadRequest, "PayloadEmpty")
 	}
 	return nil
@@ -130,35 +130,27 @@ func (r *apnsRequest) accepted(id string, now time.Time) Accepted {
 	case err == nil && at == 0:
 		a.Expires = now.UTC()
 	}
-	var body map[string]json.RawMessage
-	_ = json.Unmarshal(r.body, &body)
-	keys := map[string]string{}
-	for key, raw := range body {
-		var text string
-		if key != "aps" && json.Unmarshal(raw, &text) == nil {
+	keys := make(map[string]string, len(r.parsed))
+	for key, value := range r.parsed {
+		if text, ok := value.(string); ok && key != "aps" {
 			keys[key] = text
 		}
 	}
 	a.readKeys(keys)
-	a.Title, a.Body = alertText(body["aps"])
+	a.Title, a.Body = alertText(r.parsed["aps"])
 	return a
 }
 
 // alertText reads aps.alert in both its forms.
-func alertText(aps json.RawMessage) (title, body string) {
-	var parsed struct {
-		Alert json.RawMessage `json:"alert"`
+func alertText(aps any) (title, body string) {
+	in, _ := aps.(map[string]any)
+	if text, ok := in["alert"].(string); ok {
+		return "", text
 	}
-	_ = json.Unmarshal(aps, &parsed)
-	if json.Unmarshal(parsed.Alert, &body) == nil {
-		return "", body
-	}
-	var alert struct {
-		Title string `json:"title"`
-		Body  string `json:"body"`
-	}
-	_ = json.Unmarshal(parsed.Alert, &alert)
-	return alert.Title, alert.Body
+	alert, _ := in["alert"].(map[string]any)
+	title, _ = alert["title"].(string)
+	body, _ = alert["body"].(string)
+	return title, body
 }
 
 const (

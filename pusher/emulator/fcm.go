@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wantgo/wantgo/pusher/cork"
 )
 
 // FCMOptions configure an emulated FCM. The zero value is usable.
@@ -78,6 +80,7 @@ func NewFCM(o FCMOptions) (*FCM, error) {
 	if f.listener, err = net.Listen("tcp", o.Addr); err != nil {
 		return nil, fmt.Errorf("emulated FCM: %w", err)
 	}
+	f.listener = cork.Listener{Listener: f.listener}
 	f.server = &http.Server{Handler: f.handler(), ReadHeaderTimeout: 10 * time.Second, ConnState: f.connState,
 		Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{MaxConcurrentStreams: cmp.Or(o.Streams, 100)}}
 	f.server.Protocols.SetHTTP1(true)

@@ -72,6 +72,9 @@ func checkPath(path, project string) *Outcome {
 
 // readRequest parses and checks a body; a refusal is what FCM would answer.
 func readRequest(body []byte) (*sendRequest, *Outcome) {
+	if !capitalKeys(body) {
+		return readPlain(body)
+	}
 	var raw struct {
 		ValidateOnly  bool            `json:"validate_only"`
 		ValidateCamel bool            `json:"validateOnly"`
@@ -81,14 +84,22 @@ func readRequest(body []byte) (*sendRequest, *Outcome) {
 		return nil, badRequest("message")
 	}
 	r := &sendRequest{validateOnly: raw.ValidateOnly || raw.ValidateCamel}
-	message := raw.Message
-	if capitalKeys(message) {
-		message = snakeCase(message)
-	}
-	if err := strict(message, &r.message); err != nil {
+	if err := strict(snakeCase(raw.Message), &r.message); err != nil {
 		return nil, badRequest("message")
 	}
 	return r, r.message.check()
+}
+
+// readPlain is readRequest of a body whose keys are snake_case, as most are: it is read once.
+func readPlain(body []byte) (*sendRequest, *Outcome) {
+	var raw struct {
+		ValidateOnly bool         `json:"validate_only"`
+		Message      *sentMessage `json:"message"`
+	}
+	if err := strict(body, &raw); err != nil || raw.Message == nil {
+		return nil, badRequest("message")
+	}
+	return &sendRequest{validateOnly: raw.ValidateOnly, message: *raw.Message}, raw.Message.check()
 }
 
 func strict(body []byte, into any) error {

@@ -35,11 +35,12 @@ type h2Connection struct {
 	window   int64 // what may be written on the connection
 	initial  int64 // a new stream's window, by the client's word
 	room     *sync.Cond
-	limit    int   // announced
-	acked    int   // acknowledged
-	unacked  []int // announced since
-	leaving  bool  // GOAWAY was written
-	left     bool  // and nothing more will be
+	limit    int    // announced
+	acked    int    // acknowledged
+	unacked  []int  // announced since
+	leaving  bool   // GOAWAY was written
+	left     bool   // and nothing more will be
+	unsaid   uint32 // bytes taken that the client has not been told of: it need not be told of each
 	warm     bool
 	auth     authState
 	topic    string // of the first good request
@@ -212,10 +213,11 @@ func (c *h2Connection) overLimit() (bool, http2.ErrCode) {
 }
 
 func (c *h2Connection) body(f *http2.DataFrame) bool {
-	if f.Length > 0 {
-		if c.framer.WriteWindowUpdate(0, f.Length) != nil {
+	if c.unsaid += f.Length; c.unsaid >= initialWindow/4 {
+		if c.framer.WriteWindowUpdate(0, c.unsaid) != nil {
 			return false
 		}
+		c.unsaid = 0
 	}
 	s := c.streams[f.StreamID]
 	if s == nil || s.begun {

@@ -71,3 +71,19 @@ func golden(t *testing.T, file string, value any) {
 	require.NoError(t, err, "go test ./pusher/fcm -rewrite writes it")
 	require.Equal(t, string(want), got.String())
 }
+
+// Now or never: FCM is to try once and keep nothing, for Android and for an iPhone behind it, however far the deadline.
+func TestNowOrNever(t *testing.T) {
+	b := start(t)
+	d := delivery(b.clock.now())
+	require.Equal(t, pusher.OutcomeAccepted, b.sender.Send(t.Context(), address("a"), d).Outcome)
+	require.Equal(t, d.Deadline, b.fcm.Accepted(0)[0].Expires, "without it FCM keeps trying until the deadline")
+
+	d = delivery(b.clock.now())
+	d.Notification.NowOrNever = true
+	m := fcm.ProviderMessage(address("a"), d, b.clock.now())
+	require.Zero(t, *m.Android.TTL)
+	require.Equal(t, "0", m.APNS.Headers["apns-expiration"])
+	require.Equal(t, pusher.OutcomeAccepted, b.sender.Send(t.Context(), address("a"), d).Outcome)
+	require.Equal(t, b.clock.now(), b.fcm.Accepted(1)[0].Expires)
+}

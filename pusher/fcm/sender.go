@@ -23,7 +23,7 @@ type Options struct {
 	Endpoint string
 	// InFlight bounds the requests under way; share one among the senders of a process. nil: no bound.
 	InFlight *semaphore.Weighted
-	// Transport carries requests; share one among the senders of a process. nil: NewTransport(64).
+	// Transport carries requests; share one among the senders of a process. nil: NewTransport's defaults.
 	Transport http.RoundTripper
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -54,7 +54,7 @@ func New(credentialJSON []byte, o Options) (*Sender, error) {
 		o.Now = time.Now
 	}
 	if o.Transport == nil {
-		o.Transport = NewTransport(64)
+		o.Transport = NewTransport(TransportOptions{})
 	}
 	s := &Sender{
 		tokens: newAccessTokens(cred, o.Transport, o.Now), inFlight: o.InFlight, now: o.Now, project: cred.ProjectID,

@@ -2,7 +2,6 @@ package fcm_test
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"net"
@@ -379,15 +378,14 @@ func TestGoogleIsWhereRequestsGoByDefault(t *testing.T) {
 	}, asked)
 }
 
-// Over TLS requests share HTTP/2 connections: few of them, whatever the stream limit, and nothing is lost.
+// Over TLS requests share HTTP/2 connections: never more than the bound, whatever the stream limit, and nothing is lost.
 func TestHTTP2(t *testing.T) {
 	const sends = 600
-	for _, streams := range []int{100, 20} {
-		server, err := emulator.NewFCM(emulator.FCMOptions{TLS: true, Streams: streams})
+	for _, c := range []struct{ streams, connections, most int }{{100, 0, 3}, {20, 0, 3}, {1, 2, 2}} {
+		server, err := emulator.NewFCM(emulator.FCMOptions{TLS: true, Streams: c.streams})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = server.Close() })
-		transport := fcm.NewTransport(128)
-		transport.TLSClientConfig = &tls.Config{RootCAs: server.CertPool()}
+		transport := fcm.NewTransport(fcm.TransportOptions{InFlight: 128, Connections: c.connections, Roots: server.CertPool()})
 		t.Cleanup(transport.CloseIdleConnections)
 		s, err := fcm.New(server.ServiceAccountJSON(), fcm.Options{Endpoint: server.URL(), Transport: transport, InFlight: semaphore.NewWeighted(128)})
 		require.NoError(t, err)
@@ -407,9 +405,29 @@ func TestHTTP2(t *testing.T) {
 		require.Equal(t, sends, n.DistinctDeliveries)
 		require.Equal(t, sends, n.Requests)
 		require.Equal(t, n.Requests, n.HTTP2)
-		if streams >= 100 { // below, the library opens more, and still loses nothing
-			require.LessOrEqual(t, n.Connections, 2*transport.MaxConnsPerHost)
-		}
-		t.Logf("limit %d: %d connections", streams, n.Connections)
+		require.LessOrEqual(t, n.Connections, c.most)
 	}
+}
+
+// A request that finds no room ends with its time, and nothing of it has left.
+func TestNoRoom(t *testing.T) {
+	server, err := emulator.NewFCM(emulator.FCMOptions{TLS: true, Streams: 1})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Close() })
+	transport := fcm.NewTransport(fcm.TransportOptions{Connections: 1, Roots: server.CertPool()})
+	s, err := fcm.New(server.ServiceAccountJSON(), fcm.Options{Endpoint: server.URL(), Transport: transport})
+	require.NoError(t, err)
+	require.NoError(t, s.Verify(t.Context()))
+	require.NoError(t, server.SetDefault(emulator.Outcome{Delay: emulator.Duration(time.Hour)}))
+	first, stop := context.WithCancel(t.Context())
+	ended := make(chan pusher.Result, 2)
+	go func() { ended <- s.Send(first, address("a"), delivery(time.Now())) }()
+	require.Eventually(t, func() bool { return server.Counts().Accepted == 1 }, time.Minute, time.Millisecond)
+	second, cancel := context.WithCancel(t.Context())
+	go func() { ended <- s.Send(second, address("a"), delivery(time.Now())) }()
+	cancel()
+	require.Equal(t, pusher.Result{Outcome: pusher.OutcomeRetry, Code: "CANCELLED"}, <-ended)
+	stop()
+	require.True(t, (<-ended).MaybeReceived)
+	require.Equal(t, 1, server.Counts().Requests)
 }

@@ -2,27 +2,43 @@ package fcm
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"net/http/httptrace"
 	"sync/atomic"
 	"time"
 
 	"github.com/wantgo/wantgo/pusher"
+	"github.com/wantgo/wantgo/pusher/cork"
+	"github.com/wantgo/wantgo/pusher/dial"
 )
 
-// fewestStreams is the stream limit of a connection that NewTransport reckons with; Google's front end allows more.
+// fewestStreams is the stream limit of a connection that TransportOptions reckon with; Google's front end allows more.
 const fewestStreams = 100
 
-// NewTransport returns a transport fit for Google's front end: HTTP/2, and no more connections than inFlight requests
-// need. (Left to itself the library opens one for each request that begins before the first connection is there.)
-// Senders of one process share one.
-func NewTransport(inFlight int) *http.Transport {
-	t := NewPlainTransport(inFlight)
-	t.MaxConnsPerHost = inFlight/fewestStreams + 2
-	return t
+// TransportOptions bound a transport over TLS. The zero value is usable.
+type TransportOptions struct {
+	InFlight int // requests under way at once; 0: 1024
+	// Connections is the most that are ever open to one host, whatever stream limits it advertises; 0: as many as InFlight
+	// requests need at 100 streams each, and two.
+	Connections int
+	Roots       *x509.CertPool // replaces the system's certificate authorities; nil: it does not
+}
+
+// NewTransport returns a transport fit for Google's front end: HTTP/2, and a hard bound on connections. Requests beyond
+// what they carry wait, until their context ends. Senders of one process share one.
+func NewTransport(o TransportOptions) *dial.Bounded {
+	o.InFlight = cmp.Or(o.InFlight, 1024)
+	t := NewPlainTransport(o.InFlight)
+	if o.Roots != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12}
+	}
+	return dial.NewBounded(t, cmp.Or(o.Connections, o.InFlight/fewestStreams+2))
 }
 
 // NewPlainTransport returns a transport for an endpoint without TLS, such as an emulator: a connection carries one
@@ -35,6 +51,7 @@ func NewPlainTransport(inFlight int) *http.Transport {
 	t.IdleConnTimeout = 90 * time.Second
 	t.DisableCompression = false
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: time.Minute, PingTimeout: 15 * time.Second}
+	t.DialContext = cork.Dial((&net.Dialer{Timeout: 30 * time.Second}).DialContext)
 	return t
 }
 
@@ -80,10 +97,7 @@ func (w *wire) try(req *http.Request, a *attempt) {
 		return
 	}
 	var wrote atomic.Bool
-	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		WroteHeaders: func() { wrote.Store(true) },
-	})
-	out := req.WithContext(ctx)
+	out := req.WithContext(dial.WithWrote(req.Context(), w.base, &wrote))
 	out.Header = req.Header.Clone()
 	// With GetBody the transport may send again what the server says it never looked at (a refused stream, one above
 	// GOAWAY's last), and nothing else: a POST whose fate is unknown stays ours.
@@ -109,11 +123,13 @@ func (a *attempt) take(resp *http.Response, err error) {
 	a.status, a.header, a.answer = resp.StatusCode, resp.Header, body
 }
 
-// forLibrary is what the library sees: the real success, or a failure that it reports and does not repeat.
+var accepted = []byte(`{"name":"accepted"}`)
+
+// forLibrary is what the library sees: a success, or a failure that it reports and does not repeat.
 func (a *attempt) forLibrary(req *http.Request) *http.Response {
 	status, body := http.StatusBadRequest, []byte("{}")
 	if a.status == http.StatusOK {
-		status, body = a.status, a.answer
+		status, body = a.status, accepted
 	}
 	return &http.Response{
 		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -102,11 +102,11 @@ func (e *Engine) recent(ctx context.Context, key PersonKey, fresh bool) (audienc
 			return audience.Profile{}, nil, 0, ErrNotFound
 		}
 	}
-	row, found, err := e.rows.read(ctx, e.people, key)
+	row, err := e.rows.read(ctx, e.people, key)
 	if err != nil {
 		return audience.Profile{}, nil, 0, err
 	}
-	if !found {
+	if row == nil {
 		return audience.Profile{}, nil, 0, ErrNotFound
 	}
 	if row.Fault != nil {

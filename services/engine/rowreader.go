@@ -21,9 +21,8 @@ type rowCall struct {
 }
 
 type rowReply struct {
-	row   PersonRow
-	found bool
-	err   error
+	row *PersonRow // nil: there is none
+	err error
 }
 
 const (
@@ -32,8 +31,8 @@ const (
 	readTime      = 3 * time.Second
 )
 
-// read returns one person's row; found is false where there is none.
-func (r *rowReader) read(ctx context.Context, people People, key PersonKey) (row PersonRow, found bool, err error) {
+// read returns one person's row; nil where there is none. Nobody may change it: others may have it, too.
+func (r *rowReader) read(ctx context.Context, people People, key PersonKey) (*PersonRow, error) {
 	c := rowCall{key, make(chan rowReply, 1)}
 	r.mu.Lock()
 	r.waiting = append(r.waiting, c)
@@ -47,9 +46,9 @@ func (r *rowReader) read(ctx context.Context, people People, key PersonKey) (row
 	}
 	select {
 	case answer := <-c.reply:
-		return answer.row, answer.found, answer.err
+		return answer.row, answer.err
 	case <-ctx.Done():
-		return row, false, ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
@@ -85,10 +84,10 @@ func answer(people People, calls []rowCall) {
 		found[rows[i].Key] = &rows[i]
 	}
 	for _, c := range calls {
-		reply := rowReply{err: err}
-		if row := found[c.key]; row != nil && err == nil {
-			reply.row, reply.found = *row, true
+		if err != nil {
+			c.reply <- rowReply{err: err}
+			continue
 		}
-		c.reply <- reply
+		c.reply <- rowReply{row: found[c.key]}
 	}
 }

@@ -45,9 +45,9 @@ func TestRowsAreReadTogether(t *testing.T) {
 		}
 		all.Go(func() {
 			asked.Done()
-			row, found, err := r.read(t.Context(), p, key)
-			if err != nil || found != (key != p.absent) || found && row.Key != key {
-				t.Errorf("%v, %t, %v for %v", row.Key, found, err, key)
+			row, err := r.read(t.Context(), p, key)
+			if err != nil || (row != nil) != (key != p.absent) || row != nil && row.Key != key {
+				t.Errorf("%v, %v for %v", row, err, key)
 			}
 		})
 	}
@@ -63,12 +63,12 @@ func TestRowsOfAFaultyStatement(t *testing.T) {
 	p := &heldPeople{letGo: make(chan struct{}), fault: errors.New("no")}
 	close(p.letGo)
 	var r rowReader
-	_, _, err := r.read(t.Context(), p, PersonKey{PersonID: uuid.New()})
+	_, err := r.read(t.Context(), p, PersonKey{PersonID: uuid.New()})
 	require.ErrorIs(t, err, p.fault)
 	p.letGo = make(chan struct{})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, _, err = r.read(gone, p, PersonKey{PersonID: uuid.New()})
+	_, err = r.read(gone, p, PersonKey{PersonID: uuid.New()})
 	require.ErrorIs(t, err, context.Canceled)
 	close(p.letGo)
 }

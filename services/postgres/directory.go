@@ -50,6 +50,21 @@ func scanDevice(row pgx.CollectableRow) (d audience.Device, err error) {
 	return d, err
 }
 
+// readDevice is scanDevice of a raw row.
+func readDevice(r *rawRow) (d audience.Device, _ error) {
+	d.BrandID, d.ID, d.PersonID, d.Version, d.TokenSerial = r.uuid(), r.uuid(), r.uuid(), r.int(), r.int()
+	d.LastSeenAt, d.OSPushRefused, d.ExternalID, d.Platform, d.AppBuild = r.utc(), r.bool(), r.text(), r.text(), r.text()
+	d.Locale, d.TimeZone = r.text(), r.text()
+	a := pusher.Address{Provider: knownProvider(r.bytes()), Kind: r.text()}
+	value := r.bytes()
+	a.Value, a.Sandbox, a.Topic = string(value), r.bool(), r.text()
+	state := r.text()
+	if a.RegisteredAt = r.utc(); value != nil {
+		d.Address, d.AddressState = &a, state
+	}
+	return d, nil
+}
+
 // Device reads one device with its address.
 func (s *Store) Device(ctx context.Context, brandID, deviceID uuid.UUID) (audience.Device, error) {
 	rows, err := s.pool.Query(ctx, `SELECT `+deviceColumns+` FROM device d `+deviceJoin+` WHERE d.brand_id = $1 AND d.id = $2`, brandID, deviceID)

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/wantgo/wantgo/pusher"
 )
@@ -13,16 +12,26 @@ const rankOf = `coalesce((notification ->> 'rank')::smallint, 0::smallint)`
 // shareOf is what part of a claim is kept for each rank, if so much of it is due: urgent first, but nothing starves.
 const shareOf = 16
 
-// dueSQL picks due deliveries: of each rank a random choice of those longest due, and then by rank. now is the clock,
-// limit the number to pick. Each rank is a range scan of its own, so that what is read does not grow with the backlog, only
-// with what nodes have in hand: a claim moves nothing in the index, and its scan passes over what is leased.
+// dueSQL locks due deliveries and names the rows, as "due" and the statements before it: of each rank those longest due,
+// by rank but for the shares. now is the clock, limit the number to lock. Each rank is a range scan of its own, so that what is
+// read does not grow with the backlog, only with what nodes have in hand: a claim moves nothing in the index, and its scan
+// passes over what is leased. It passes over what another claim is about to take, too, and so neither waits for the other.
 func dueSQL(now, limit string) string {
-	var ranks []string
-	for r := pusher.RankMoment; r <= pusher.RankBulk; r++ {
-		ranks = append(ranks, fmt.Sprintf(`(SELECT %[1]d AS rank, person_id, brand_id, id FROM delivery
-			WHERE state = 'pending' AND %[2]s = %[1]d::smallint AND not_before <= %[3]s AND next_at <= %[3]s ORDER BY not_before LIMIT 4 * %[4]s::bigint)`, r, rankOf, now, limit))
+	of := func(r pusher.Rank, columns, most, lock string) string {
+		return fmt.Sprintf(`SELECT %s FROM delivery WHERE state = 'pending' AND %s = %d::smallint AND not_before <= %s AND next_at <= %[4]s ORDER BY not_before LIMIT %[5]s%[6]s`,
+			columns, rankOf, r, now, most, lock)
 	}
-	return fmt.Sprintf(`SELECT person_id, brand_id, id FROM (
-			SELECT rank, person_id, brand_id, id, row_number() OVER (PARTITION BY rank ORDER BY random()) AS place FROM (%s) of_rank) due
-		ORDER BY CASE WHEN place * %d <= %s::bigint THEN -1 ELSE rank END, place LIMIT %[3]s::bigint`, strings.Join(ranks, " UNION ALL "), shareOf, limit)
+	share := func(r pusher.Rank) string {
+		return fmt.Sprintf(`(SELECT count(*) FROM (%s) due)`, of(r, "", fmt.Sprintf("%s::bigint / %d", limit, shareOf), ""))
+	}
+	const lock = " FOR UPDATE SKIP LOCKED"
+	return fmt.Sprintf(`share AS MATERIALIZED (SELECT %s AS reminders, %s AS bulk),
+		moments AS MATERIALIZED (%s),
+		reminders AS MATERIALIZED (%s),
+		bulk AS MATERIALIZED (%s),
+		due AS MATERIALIZED (SELECT place FROM moments UNION ALL SELECT place FROM reminders UNION ALL SELECT place FROM bulk)`,
+		share(pusher.RankReminder), share(pusher.RankBulk),
+		of(pusher.RankMoment, "ctid AS place", limit+"::bigint - (SELECT reminders + bulk FROM share)", lock),
+		of(pusher.RankReminder, "ctid AS place", limit+"::bigint - (SELECT count(*) FROM moments) - (SELECT bulk FROM share)", lock),
+		of(pusher.RankBulk, "ctid AS place", limit+"::bigint - (SELECT count(*) FROM moments) - (SELECT count(*) FROM reminders)", lock))
 }

@@ -233,3 +233,38 @@ func TestCancelled(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, ended)
 }
+
+// A delivery that somebody else was changing when its end came is ended all the same, with the others.
+func TestFinishAfterAnotherChange(t *testing.T) {
+	url := postgrestest.URL(t)
+	s, other := postgrestest.Open(t, url, postgres.Options{}), postgrestest.Open(t, url, postgres.Options{})
+	node, keys, _ := waiting(t, s, 3, time.Hour)
+	holder, err := postgres.Pool(other).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = holder.Exec(t.Context(), `UPDATE delivery SET unsure = true WHERE id = $1`, keys[1].ID)
+	require.NoError(t, err)
+	var ends []pusher.End
+	for _, k := range keys {
+		ends = append(ends, pusher.End{Key: k, State: pusher.Accepted, Code: "OK"})
+	}
+	var ended []pusher.Key
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var err error
+		if ended, err = s.Finish(t.Context(), node, ends); err != nil {
+			t.Error(err)
+		}
+	})
+	require.Eventually(t, func() (waits bool) {
+		require.NoError(t, postgres.Pool(other).QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waits))
+		return waits
+	}, time.Minute, time.Millisecond)
+	require.NoError(t, holder.Commit(t.Context()))
+	wg.Wait()
+	require.ElementsMatch(t, keys, ended)
+	for _, k := range keys {
+		require.Equal(t, pusher.Accepted, delivery(t, s, k).State)
+	}
+	require.True(t, delivery(t, s, keys[1]).Unsure)
+}

@@ -1,8 +1,8 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -32,7 +32,7 @@ func (s *Store) Load(ctx context.Context, keys []engine.PersonKey) ([]engine.Per
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
-	people, err := pgx.CollectRows(rows, scanPerson)
+	people, err := collectRaw(rows, len(keys), readPerson, scanPerson)
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
@@ -42,7 +42,7 @@ func (s *Store) Load(ctx context.Context, keys []engine.PersonKey) ([]engine.Per
 	if err != nil {
 		return nil, fmt.Errorf("load devices: %w", err)
 	}
-	devices, err := pgx.CollectRows(rows, scanDevice)
+	devices, err := collectRaw(rows, len(keys), readDevice, scanDevice)
 	if err != nil {
 		return nil, fmt.Errorf("load devices: %w", err)
 	}
@@ -67,9 +67,20 @@ func scanPerson(row pgx.CollectableRow) (p engine.PersonRow, err error) {
 	var profile []byte
 	err = row.Scan(&p.Key.BrandID, &p.Key.PersonID, &p.Version, &p.Status, uuidOrZero{&p.SuccessorID}, &p.MinWriter, &p.State, &profile)
 	if err == nil && profile != nil {
-		p.Fault = json.Unmarshal(profile, &p.Profile) // one row that makes no sense costs no other
+		p.Profile, p.Fault = readProfile(profile) // one row that makes no sense costs no other
 	}
 	return p, err
+}
+
+// readPerson is scanPerson of a raw row.
+func readPerson(r *rawRow) (p engine.PersonRow, _ error) {
+	p.Key = engine.PersonKey{BrandID: r.uuid(), PersonID: r.uuid()}
+	p.Version, p.Status, p.SuccessorID, p.MinWriter = r.int(), engine.PersonStatus(r.int()), r.uuid(), int32(r.int())
+	p.State = bytes.Clone(r.bytes())
+	if profile := r.bytes(); profile != nil {
+		p.Profile, p.Fault = readProfile(profile)
+	}
+	return p, nil
 }
 
 // keyTable lists keys without repeats.

@@ -73,11 +73,15 @@ func (s *Store) deliveriesLeased(ctx context.Context, node uuid.UUID, keys []pus
 	if err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
-	return pgx.CollectRows(rows, scanDelivery)
+	return collectDeliveries(rows, len(keys))
 }
 
 func scanDeliveryKey(row pgx.CollectableRow) (k pusher.Key, err error) {
 	return k, row.Scan(&k.BrandID, &k.PersonID, &k.ID)
+}
+
+func readDeliveryKey(r *rawRow) (pusher.Key, error) {
+	return pusher.Key{BrandID: r.uuid(), PersonID: r.uuid(), ID: r.uuid()}, nil
 }
 
 // aboutDelivery begins a statement about one delivery: its person is $1, its brand $2, its id $3.

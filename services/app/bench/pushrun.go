@@ -206,7 +206,7 @@ func (r *pushRun) longest() time.Duration {
 // until waits until the providers have accepted so many and the database knows it, or the time is over.
 func (r *pushRun) until(ctx context.Context, began time.Time, want int, limit time.Duration) error {
 	for counts := (providerCounts{}); counts.accepted() < want && time.Since(began) < limit; pause(ctx, eachLook) {
-		if err := r.control(ctx, "/counts", &counts); err != nil {
+		if err := r.count(ctx, &counts); err != nil {
 			return err
 		}
 		r.progress.count("accepted", counts.accepted())
@@ -225,6 +225,11 @@ func (r *pushRun) until(ctx context.Context, began time.Time, want int, limit ti
 type providerCounts struct{ FCM, APNs emulator.Counts }
 
 func (c *providerCounts) accepted() int { return c.FCM.Accepted + c.APNs.Accepted }
+
+// count reads the totals of each provider: those of all together are dear, having to tell which notifications are the same.
+func (r *pushRun) count(ctx context.Context, counts *providerCounts) error {
+	return errors.Join(r.control(ctx, "/fcm/counts", &counts.FCM), r.control(ctx, "/apns/counts", &counts.APNs))
+}
 
 // control reads a page of the emulators.
 func (r *pushRun) control(ctx context.Context, path string, into any) error {

@@ -63,8 +63,10 @@ type Config struct {
 
 // Providers are where push providers are reached. The zero value is Google's and Apple's own.
 type Providers struct {
-	FCMEndpoint  string // http(s)://host:port/v1
-	APNsEndpoint string // host:port
+	FCMEndpoint string // http(s)://host:port/v1
+	// FCMConnections is the most that are ever open to FCM over TLS; 0: enough for what this node has in flight.
+	FCMConnections int
+	APNsEndpoint   string // host:port
 	// APNsSandboxEndpoint is Apple's development environment; empty: APNsEndpoint, where that is given.
 	APNsSandboxEndpoint string
 	APNsCA              string // PEM file of certificate authorities that all of these are trusted by instead of the system's

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"net/http"
@@ -70,11 +69,11 @@ func fcmTransport(p Providers, roots *x509.CertPool) http.RoundTripper {
 	if strings.HasPrefix(p.FCMEndpoint, "http:") {
 		return fcm.NewPlainTransport(mostInFlight)
 	}
-	t := fcm.NewTransport(mostInFlight)
-	if p.FCMEndpoint != "" && roots != nil {
-		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	o := fcm.TransportOptions{InFlight: mostInFlight, Connections: p.FCMConnections}
+	if p.FCMEndpoint != "" {
+		o.Roots = roots
 	}
-	return t
+	return fcm.NewTransport(o)
 }
 
 // share keeps provider tokens and the states of credentials where every node sees them.
