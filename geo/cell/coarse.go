@@ -34,10 +34,13 @@ type disc struct {
 	radius float64 // metres
 }
 
-// discs are those of cells that points were in lately: for those of a country, 200 kB.
-var discs [1 << 12]atomic.Pointer[disc]
+// slotBits: a country of 100,000 km² has 20,000 cells.
+const slotBits = 16
 
-func slot(c Cell) uint64 { return uint64(c) * 0x9E3779B97F4A7C15 >> 52 }
+// discs are those of cells that points were in lately: half a megabyte, and as much for a country's.
+var discs [1 << slotBits]atomic.Pointer[disc]
+
+func slot(c Cell) uint64 { return uint64(c) * 0x9E3779B97F4A7C15 >> (64 - slotBits) }
 
 // inside keeps rounding on the safe side.
 const inside = 0.999

@@ -98,7 +98,7 @@ func (e *Engine) endVisitsOf(ctx context.Context, c fenceChange) error {
 	}
 	var faults []error
 	for after := uuid.Nil; ; {
-		keys, err := e.people.Inside(ctx, c.brandID, c.fenceID, after, maxGroup)
+		keys, err := e.people.Inside(ctx, c.brandID, c.fenceID, after, pageOfPeople)
 		if err != nil || len(keys) == 0 {
 			return errors.Join(append(faults, err)...)
 		}

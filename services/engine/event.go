@@ -204,7 +204,7 @@ func (e *Engine) takeEvents(ctx context.Context, shares []*eventShare) error {
 		return nil
 	}
 	for len(shares) > 0 {
-		some := shares[:min(len(shares), maxGroup)]
+		some := shares[:min(len(shares), pageOfPeople)]
 		if err := e.takeMany(ctx, some); err != nil {
 			return err
 		}

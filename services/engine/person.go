@@ -78,6 +78,9 @@ type deviceState struct {
 	heardWritten int64       // ms; LastHeard as the row has it
 	follower     index.Follower
 	sealed       uint64 // hash of the token that the phone was given last; 0: by this node none
+	// inside are the fences of the stays as the view of that serial has them: each ping asks for them first of all.
+	inside   []*index.Fence
+	insideIn uint64
 }
 
 // maxRecent is how many ping ids a row keeps per device so that a repeat gets its first answer.

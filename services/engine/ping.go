@@ -76,6 +76,7 @@ func (r *reporting) run() error {
 	if r.p.latest.Load() != r.device {
 		r.p.latest.Store(r.device)
 	}
+	r.recallInside()
 	gate := r.mayLook()
 	if r.untouched = gate == "" && len(r.report.Pings) == 1 && r.token == nil && !r.dirty && r.device.presence.IsIdle(); !r.untouched {
 		r.touch(r.device)
@@ -123,7 +124,41 @@ func (r *reporting) run() error {
 			return err
 		}
 	}
+	r.rememberInside()
 	return r.promise()
+}
+
+// recallInside makes the fences of the device's stays known to the turn.
+func (r *reporting) recallInside() {
+	if d := r.device; d.insideIn == r.v.serial && len(r.found) == 0 {
+		r.found = append(r.found, d.inside...)
+	}
+}
+
+// rememberInside keeps them for the next ping.
+func (r *reporting) rememberInside() {
+	d := r.device
+	if d.insideIn != r.v.serial || !sameFences(d.inside, d.presence.Stays) {
+		clear(d.inside)
+		d.inside, d.insideIn = d.inside[:0], r.v.serial
+		for i := range min(len(d.presence.Stays), maxFound) {
+			if f := r.fence(d.presence.Stays[i].Fence); f != nil {
+				d.inside = append(d.inside, f)
+			}
+		}
+	}
+}
+
+func sameFences(fences []*index.Fence, stays []presence.Stay) bool {
+	if len(fences) != len(stays) {
+		return false
+	}
+	for i := range stays {
+		if fences[i].ID != stays[i].Fence {
+			return false
+		}
+	}
+	return true
 }
 
 // repeats finds the last ping, in order, that a write already tells of; every ping up to it was in that write's
@@ -234,6 +269,7 @@ func (r *reporting) match(p *Ping) {
 	r.fences = r.device.follower.Match(r.v.fences, p.Place, r.fences[:0])
 	r.candidates = r.candidates[:0]
 	for _, f := range r.fences {
+		r.learn(f)
 		r.candidates = append(r.candidates, r.candidate(f, p.Place, true))
 	}
 	r.ids = r.device.presence.Fences(r.ids[:0])

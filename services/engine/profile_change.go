@@ -73,7 +73,7 @@ func (e *Engine) ChangeProfiles(ctx context.Context, w ProfileChanges) ([]Profil
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(profileGroups)
-	for some := range slices.Chunk(c.ids, maxGroup) {
+	for some := range slices.Chunk(c.ids, pageOfPeople) {
 		group.Go(func() error { return c.take(ctx, some) })
 	}
 	return c.out, group.Wait()

@@ -31,7 +31,7 @@ func (e *Engine) estimate(ctx context.Context, v *view, c *campaign.Campaign, at
 	}
 	est := &SendingEstimate{At: now}
 	for {
-		found, cursor, err := e.addressees(ctx, s, c, maxGroup)
+		found, cursor, err := e.addressees(ctx, s, c, pageOfPeople)
 		if err != nil {
 			return nil, err
 		}

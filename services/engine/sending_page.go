@@ -31,7 +31,7 @@ func (e *Engine) sendPage(ctx context.Context, s *Sending, c *campaign.Campaign,
 	if s.Cursor == (SendingCursor{}) { // a pass begins
 		s.Counts.Outside, s.Counts.Deferred, s.Deferred = 0, 0, time.Time{}
 	}
-	size := maxGroup
+	size := pageOfPeople
 	if s.PerMinute > 0 {
 		size = min(size, max(1, s.PerMinute*int(paceStep/time.Second)/60))
 	}

@@ -115,7 +115,7 @@ type Elapsed struct {
 func (e *Engine) Advance(ctx context.Context, to time.Time) ([]Elapsed, error) {
 	var all []Elapsed
 	for {
-		keys := e.timers.take(to.UnixMilli(), maxGroup)
+		keys := e.timers.take(to.UnixMilli(), pageOfPeople)
 		if len(keys) == 0 {
 			return all, nil
 		}
@@ -200,7 +200,7 @@ func (e *Engine) sweep(ctx context.Context, overdue time.Duration) error {
 		return err
 	}
 	for len(keys) > 0 {
-		n := min(len(keys), maxGroup)
+		n := min(len(keys), pageOfPeople)
 		if _, err := e.elapse(ctx, keys[:n], now, true); err != nil {
 			return err
 		}

@@ -298,6 +298,13 @@ func (t *turn) fence(id presence.ID) *index.Fence {
 	return f
 }
 
+// learn makes a fence of the view known to the turn without a look into the view.
+func (t *turn) learn(f *index.Fence) {
+	if len(t.found) < maxFound && !slices.Contains(t.found, f) {
+		t.found = append(t.found, f)
+	}
+}
+
 // maxFound is from how many on it is quicker to look a fence up than to go through those found before.
 const maxFound = 16
 

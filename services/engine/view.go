@@ -3,6 +3,7 @@ package engine
 import (
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +22,7 @@ const SensitiveTag = "sensitive"
 
 // view is one brand's catalogue compiled for decisions. It is immutable.
 type view struct {
+	serial    uint64 // no two views of a process have the same
 	version   int64
 	brand     *brand.Brand
 	fences    *index.Snapshot // every Fence.Value is a *fenceView
@@ -36,6 +38,9 @@ type view struct {
 	approachLookout float64
 	edges           nextEdges
 }
+
+// views counts them.
+var views atomic.Uint64
 
 // fence finds a fence; nil: it is gone.
 func (v *view) fence(id presence.ID) *index.Fence {
@@ -76,7 +81,7 @@ func (t *brandTables) changesDwell(c *campaign.Campaign) bool {
 }
 
 func (t *brandTables) compile(whole bool, touched []uuid.UUID, campaigns bool) (*view, error) {
-	v := &view{version: t.version, brand: t.brand, search: t.search, items: t.itemIndex, webhooks: list(t.webhooks)}
+	v := &view{serial: views.Add(1), version: t.version, brand: t.brand, search: t.search, items: t.itemIndex, webhooks: list(t.webhooks)}
 	old := t.view.Load()
 	v.searches = t.anyLive(campaign.StoreSearched)
 	if old == nil || campaigns {

@@ -35,7 +35,7 @@ func (e *Engine) Settle(ctx context.Context, brandID uuid.UUID, devices []uuid.U
 
 func (e *Engine) eachDevice(ctx context.Context, brandID uuid.UUID, devices []uuid.UUID, f func(*turn, *deviceState) error) error {
 	for len(devices) > 0 {
-		n := min(maxGroup, len(devices))
+		n := min(pageOfPeople, len(devices))
 		some := devices[:n]
 		devices = devices[n:]
 		keys := make([]PersonKey, 0, n)

@@ -1,9 +1,13 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -30,27 +34,51 @@ func (s *Store) Commit(ctx context.Context, writes []engine.PersonWrite) ([]bool
 	if s.routed {
 		return s.commitRouted(ctx, writes)
 	}
+	err := s.commitBatch(ctx, writes, committed, false)
+	if isOpenAlready(err) {
+		err = s.commitBatch(ctx, writes, committed, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return committed, nil
+}
+
+func (s *Store) commitBatch(ctx context.Context, writes []engine.PersonWrite, committed []bool, reopens bool) error {
 	b := newBatch()
 	defer batches.Put(b)
-	seen := make(map[engine.PersonKey]struct{}, len(writes))
-	for i := range writes {
-		if _, again := seen[writes[i].Key]; again {
-			continue
-		}
-		seen[writes[i].Key] = struct{}{}
+	b.reopens = reopens
+	for _, i := range inOrder(writes) {
 		if err := b.add(int32(i), &writes[i]); err != nil {
-			return nil, fmt.Errorf("commit: %w", err)
+			return err
 		}
 	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
+		return err
 	}
 	defer conn.Release()
-	if err := s.runCommit(ctx, conn, b, committed); err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
+	return s.runCommit(ctx, conn, b, committed)
+}
+
+// isOpenAlready tells the refusal of a visit that is open though the person's state says it is not. Nothing was written.
+func isOpenAlready(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == codeUnique && refused.TableName == "open_visit"
+}
+
+// inOrder are the places of the writes in the order of their people, of each person the first.
+func inOrder(writes []engine.PersonWrite) []int {
+	order := make([]int, len(writes))
+	for i := range order {
+		order[i] = i
 	}
-	return committed, nil
+	byKey := func(a, b int) int {
+		x, y := &writes[a].Key, &writes[b].Key
+		return cmp.Or(bytes.Compare(x.PersonID[:], y.PersonID[:]), bytes.Compare(x.BrandID[:], y.BrandID[:]))
+	}
+	slices.SortStableFunc(order, byKey)
+	return slices.CompactFunc(order, func(a, b int) bool { return byKey(a, b) == 0 })
 }
 
 func (s *Store) runCommit(ctx context.Context, conn *pgxpool.Conn, b *batch, committed []bool) error {

@@ -25,6 +25,8 @@ const shownInApp = "shown_in_app"
 // batch is the arrays of one commit. i is the write's position in the call.
 type batch struct {
 	parts [partCount]table
+	// reopens: any visit that is opened may be open already.
+	reopens bool
 }
 
 // batches are used again: their arrays are the larger part of what a commit would allocate.
@@ -38,6 +40,7 @@ var batches = sync.Pool{New: func() any {
 
 func newBatch() *batch {
 	b := batches.Get().(*batch)
+	b.reopens = false
 	for _, t := range b.parts {
 		for _, c := range t {
 			c.n, c.null, c.buf = 0, false, c.buf[:arrayHeader]
@@ -156,31 +159,70 @@ func (b *batch) addTraces(i int32, row []engine.Trace) error {
 	return nil
 }
 
-type visitKey struct{ device, fence uuid.UUID }
-
-// addVisits takes the last word about each device and fence: an opened one is not also closed.
+// addVisits takes the last word about each device and fence: an opened one is not also closed, but may be open already.
 func (b *batch) addVisits(i int32, w *engine.PersonWrite) {
-	opened := make(map[visitKey]bool, len(w.Opened))
-	for j := len(w.Opened) - 1; j >= 0; j-- {
+	opened, closed := placesOf(w.Opened), placesOf(w.Closed)
+	for j := range w.Opened {
 		o := &w.Opened[j]
-		if k := (visitKey{o.DeviceID, o.FenceID}); !opened[k] {
-			opened[k] = true
-			t := b.parts[partOpened]
-			t[0].int4(i)
-			t[1].uuid(o.DeviceID)
-			t[2].uuid(o.FenceID)
-			t[3].time(o.Since)
+		if opened.last(o) != j {
+			continue
 		}
+		t := b.parts[partOpened]
+		if b.reopens || closed.last(o) >= 0 {
+			t = b.parts[partReopened]
+		}
+		t[0].int4(i)
+		t[1].uuid(o.DeviceID)
+		t[2].uuid(o.FenceID)
+		t[3].time(o.Since)
 	}
 	for j := range w.Closed {
 		c := &w.Closed[j]
-		if !opened[visitKey{c.DeviceID, c.FenceID}] {
+		if opened.last(c) < 0 {
 			t := b.parts[partClosed]
 			t[0].int4(i)
 			t[1].uuid(c.DeviceID)
 			t[2].uuid(c.FenceID)
 		}
 	}
+}
+
+type visitKey struct{ device, fence uuid.UUID }
+
+// visitPlaces finds visits in a list.
+type visitPlaces struct {
+	list []engine.OpenVisit
+	at   map[visitKey]int // the last of each; nil: the list is short
+}
+
+// shortVisits is up to how many visits it is quicker to go through them.
+const shortVisits = 16
+
+func placesOf(list []engine.OpenVisit) visitPlaces {
+	p := visitPlaces{list: list}
+	if len(list) > shortVisits {
+		p.at = make(map[visitKey]int, len(list))
+		for i := range list {
+			p.at[visitKey{list[i].DeviceID, list[i].FenceID}] = i
+		}
+	}
+	return p
+}
+
+// last is the place of the last visit of the same device and fence; -1: there is none.
+func (p *visitPlaces) last(v *engine.OpenVisit) int {
+	if p.at != nil {
+		if i, ok := p.at[visitKey{v.DeviceID, v.FenceID}]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := len(p.list) - 1; i >= 0; i-- {
+		if p.list[i].FenceID == v.FenceID && p.list[i].DeviceID == v.DeviceID {
+			return i
+		}
+	}
+	return -1
 }
 
 func (b *batch) addCoupon(i int32, c *engine.CouponWrite) {

@@ -23,6 +23,7 @@ const (
 	partTrace
 	partClosed
 	partOpened
+	partReopened
 	partCoupon
 	partDelivery
 	partRedeem
@@ -37,15 +38,19 @@ const (
 	partCount
 )
 
-const groupCount = 6
+const groupCount = 7
 
 var parts = [partCount]part{
-	partPerson: {name: "locked", group: -1,
+	// The rows come in the order of the arrays, sorted by person: the plan goes through them and finds each by its key. Two
+	// statements that wait for each other all the same cost one of them another try.
+	partPerson: {name: "won", group: -1,
 		kinds: []columnKind{int4s, uuids, uuids, int8s, uuids, int2s, uuids, int4s, times, times, blobs, times},
 		names: "i, person_id, brand_id, version, write_id, status, successor_id, min_writer, due_at, at, state, leased_until",
-		sql: `SELECT f.* FROM {f} JOIN person p ON p.person_id = f.person_id AND p.brand_id = f.brand_id
-			WHERE p.version = f.version AND p.status <> 3 AND (f.leased_until IS NULL OR f.leased_until > statement_timestamp())
-			ORDER BY p.person_id, p.brand_id FOR UPDATE OF p`},
+		sql: `UPDATE person p SET version = p.version + 1, write_id = f.write_id, status = f.status, successor_id = f.successor_id,
+				min_writer = f.min_writer, state = f.state, due_at = CASE WHEN p.due_at > f.at AND p.due_at < f.due_at THEN p.due_at ELSE f.due_at END
+			FROM {f} WHERE p.person_id = f.person_id AND p.brand_id = f.brand_id AND p.version = f.version AND p.status <> 3
+				AND (f.leased_until IS NULL OR f.leased_until > statement_timestamp())
+			RETURNING f.i, p.person_id, p.brand_id`},
 	partPlace: {name: "put_place", group: 0,
 		kinds: []columnKind{int4s, uuids, times, times, int8s, uuids, uuids, uuids, uuids, texts, texts},
 		names: "i, id, at, decided_at, cell, device_id, fence_id, store_id, ping_id, kind, reason",
@@ -65,7 +70,12 @@ var parts = [partCount]part{
 		names: "i, device_id, fence_id",
 		sql: `DELETE FROM open_visit o USING {f} JOIN won v USING (i)
 			WHERE o.person_id = v.person_id AND o.brand_id = v.brand_id AND o.device_id = f.device_id AND o.fence_id = f.fence_id`},
-	partOpened: {name: "opened", group: 2,
+	partOpened: {name: "opened", group: 2, // one that is open already fails: see partReopened
+		kinds: []columnKind{int4s, uuids, uuids, times},
+		names: "i, device_id, fence_id, since",
+		sql: `INSERT INTO open_visit (person_id, brand_id, device_id, fence_id, since)
+			SELECT v.person_id, v.brand_id, f.device_id, f.fence_id, f.since FROM {f} JOIN won v USING (i)`},
+	partReopened: {name: "reopened", group: 6, // where one may be open already: twice as dear
 		kinds: []columnKind{int4s, uuids, uuids, times},
 		names: "i, device_id, fence_id, since",
 		sql: `INSERT INTO open_visit (person_id, brand_id, device_id, fence_id, since)
@@ -142,12 +152,6 @@ var parts = [partCount]part{
 			FROM {f} JOIN won v USING (i)`},
 }
 
-// wonSQL updates the locked rows. It compares the version again: the row is locked, but may be read as it was before.
-const wonSQL = `UPDATE person p SET version = p.version + 1, write_id = l.write_id, status = l.status, successor_id = l.successor_id,
-	min_writer = l.min_writer, state = l.state, due_at = CASE WHEN p.due_at > l.at AND p.due_at < l.due_at THEN p.due_at ELSE l.due_at END
-	FROM locked l WHERE p.person_id = l.person_id AND p.brand_id = l.brand_id AND p.version = l.version
-	RETURNING l.i, l.person_id, l.brand_id`
-
 type commitStatement struct {
 	name string
 	sql  string
@@ -170,15 +174,12 @@ func composeCommit(variant int) commitStatement {
 			continue
 		}
 		if i == partPerson {
-			b.WriteString("WITH locked AS MATERIALIZED (")
+			fmt.Fprintf(&b, "WITH %s AS (", p.name)
 		} else {
 			fmt.Fprintf(&b, ",\n%s AS (", p.name)
 		}
 		b.WriteString(strings.ReplaceAll(p.sql, "{f}", p.rows(len(st.oids)+1)))
 		b.WriteString(")")
-		if i == partPerson {
-			fmt.Fprintf(&b, ",\nwon AS (%s)", wonSQL)
-		}
 		for _, k := range p.kinds {
 			st.oids = append(st.oids, arrayOIDs[k.oid])
 		}

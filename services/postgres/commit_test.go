@@ -267,8 +267,20 @@ func TestVisitsOpenAndClose(t *testing.T) {
 	require.Equal(t, []int{1, 1}, []int{inside(fences[0]), inside(fences[1])})
 	write([]engine.OpenVisit{visit(fences[0])}, []engine.OpenVisit{visit(fences[0]), visit(fences[1])})
 	require.Equal(t, []int{1, 0}, []int{inside(fences[0]), inside(fences[1])}, "closed and opened again stays open")
+	write([]engine.OpenVisit{visit(fences[0])}, nil)
+	require.Equal(t, []int{1, 0}, []int{inside(fences[0]), inside(fences[1])}, "one that is open already, though nobody should say so, is no fault")
 	write(nil, []engine.OpenVisit{visit(fences[0]), visit(fences[1])})
 	require.Equal(t, []int{0, 0}, []int{inside(fences[0]), inside(fences[1])})
+
+	var many []engine.OpenVisit
+	for range 40 {
+		many = append(many, visit(uuid.New()))
+	}
+	write(append(many, many[0]), nil)
+	write(many[:30], many)
+	for i, v := range many {
+		require.Equal(t, map[bool]int{true: 1}[i < 30], inside(v.FenceID), i)
+	}
 }
 
 func TestRedeemOnce(t *testing.T) {
