@@ -37,7 +37,7 @@ var plainStatements = map[string]string{
 	"register.go:insertDevices":    "devices and persons in one statement; instead: insertDevicesRouted",
 	"register.go:unbear":           "devices and persons in one statement; instead: unbearRouted",
 	"directory.go:Seen":            "many devices in one statement; instead: seenRouted",
-	"outbox.go:Claim":              "locks over all shards; instead: claimRouted",
+	"outbox.go:claimSQL":           "locks over all shards; instead: claimRouted",
 	"outbox_due.go:dueSQL":         "rows of all shards in one order; instead: dueRouted",
 	"outbox_read.go":               "a check from outside, over the whole table",
 	"outbox.go:changeDeliveries":   "many people in one statement; instead: changeRouted",

@@ -63,7 +63,8 @@ type counts struct {
 	Deliveries  int
 }
 
-// register makes a device and a person for every recorded device, with all consents, dated before the first row.
+// register makes a device and a person for every recorded device, with all consents, dated before the first row: but those to
+// third parties, of which a replay has none.
 func (r *run) register(ctx context.Context, first int64) error {
 	consented := time.UnixMilli(first).UTC().Add(-time.Second)
 	news := make([]engine.NewDevice, len(r.tracks.Devices))
@@ -74,7 +75,7 @@ func (r *run) register(ctx context.Context, first int64) error {
 			Profile: audience.Profile{OfAge: true, TimeZone: r.settings.TimeZone, Locale: r.settings.Locale},
 		}
 		for _, p := range audience.Purposes {
-			if slices.Contains(r.without, p) {
+			if p == audience.LocThirdParty || slices.Contains(r.without, p) {
 				continue
 			}
 			news[i].Consents = append(news[i].Consents, audience.ConsentEvent{
