@@ -274,7 +274,7 @@ func (e *Engine) freshPerson(ctx context.Context, d audience.Device) (audience.D
 	}
 	fresh := PersonKey{d.BrandID, newRandomID()}
 	profile := audience.Profile{Locale: d.Locale, TimeZone: d.TimeZone}
-	if err := e.directory.NewPerson(ctx, fresh, profile, state, stateMinWriter); err != nil {
+	if err := e.directory.NewPerson(ctx, fresh, profile, state, minWriter(&profile)); err != nil {
 		return d, fmt.Errorf("new person: %w", err)
 	}
 	return e.switchPerson(ctx, d, fresh.PersonID)

@@ -43,10 +43,15 @@ func TestProvideToAThirdParty(t *testing.T) {
 		}
 		return list
 	}
+	writers := func(n int) int {
+		return w.count(`SELECT count(*) FROM person WHERE person_id = $1 AND min_writer = $2`, p.who.PersonID, n)
+	}
+	require.Equal(t, 1, writers(1))
 	require.ErrorIs(t, one.ProvideTo(w.ctx, p.who, hook, letter()), engine.ErrNotAgreed, "nobody was asked")
 	p.saysTo(one, "Mall B", "footfall", true)
 	require.ErrorIs(t, one.ProvideTo(w.ctx, p.who, hook, letter()), engine.ErrNotAgreed, "another recipient")
 	consent := p.saysTo(one, "Mall", "footfall", true)
+	require.Equal(t, 1, writers(2), "an older release would write the profile without it")
 	first := letter()
 	for _, e := range []*engine.Engine{one, two, one} { // three attempts
 		require.NoError(t, e.ProvideTo(w.ctx, p.who, hook, first))

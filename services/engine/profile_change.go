@@ -170,7 +170,7 @@ func (c *profileChanges) newPerson(id string) (r Registration, ok bool, err erro
 	if err != nil {
 		return r, false, err
 	}
-	r = Registration{Profile: audience.Profile{ExternalID: id}, State: state, MinWriter: stateMinWriter}
+	r = Registration{Profile: audience.Profile{ExternalID: id}, State: state}
 	r.Device.BrandID, r.Device.PersonID = c.BrandID, newRandomID()
 	for _, i := range c.at[id] {
 		if c.Changes[i].Purchase != nil {
@@ -183,6 +183,7 @@ func (c *profileChanges) newPerson(id string) (r Registration, ok bool, err erro
 			c.out[i].Changed, ok = Created, true
 		}
 	}
+	r.MinWriter = minWriter(&r.Profile)
 	return r, ok, nil
 }
 

@@ -60,7 +60,7 @@ func (e *Engine) RegisterAll(ctx context.Context, news []NewDevice) ([]Registere
 		if err != nil {
 			return nil, err
 		}
-		regs[i] = Registration{Device: d, Profile: p, Consents: n.Consents, State: state, MinWriter: stateMinWriter}
+		regs[i] = Registration{Device: d, Profile: p, Consents: n.Consents, State: state, MinWriter: minWriter(&p)}
 		if joins[i], err = e.ofHolder(ctx, &regs[i], n.PersonExternalID); err != nil {
 			return nil, err
 		}

@@ -10,11 +10,21 @@ import (
 	"github.com/wantgo/wantgo/geo/presence"
 	statev1 "github.com/wantgo/wantgo/proto/wantgo/state/v1"
 	"github.com/wantgo/wantgo/pusher/cap"
+	"github.com/wantgo/wantgo/services/audience"
 )
 
-// stateMinWriter is the oldest writer that understands what this one writes. Raise it only with a change that an
-// older writer would damage; added fields survive older writers as unknown ones.
-const stateMinWriter = 1
+// thisWriter is what this program understands of a person. 1: the first release; 2: consents to third parties in the profile.
+// Fields that are added to the state survive older writers as unknown ones; fields of the profile do not.
+const thisWriter = 2
+
+// minWriter is the oldest writer that may serve a person with such a profile: an older one would write it without what it
+// does not know. Whoever has none of that is served by all.
+func minWriter(p *audience.Profile) int32 {
+	if len(p.ThirdParties) > 0 {
+		return 2
+	}
+	return 1
+}
 
 const (
 	// keptEntries is how many notifications the ledger keeps one by one; older days are folded.

@@ -152,7 +152,7 @@ func (e *Engine) load(ctx context.Context, held []*person, missing []PersonKey) 
 
 // hot reads a row's state: ErrNewerState or ErrUnreadable where this node cannot.
 func (r *PersonRow) hot() (hot, error) {
-	if r.MinWriter > stateMinWriter {
+	if r.MinWriter > thisWriter {
 		return hot{}, ErrNewerState
 	}
 	if r.Fault != nil {

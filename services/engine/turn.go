@@ -230,7 +230,7 @@ func (t *turn) seal(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	t.write.State, t.write.MinWriter = state, stateMinWriter
+	t.write.State, t.write.MinWriter = state, minWriter(t.standing())
 	t.write.Letters = t.letters(now)
 	t.write.WriteID = newRandomID()
 	t.write.DueAt, t.write.At = t.due(), now
