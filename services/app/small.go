@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/wantgo/wantgo/pusher/emulator"
-	memory "github.com/wantgo/wantgo/services/app/heap"
+	"github.com/wantgo/wantgo/services/app/heap"
 	"github.com/wantgo/wantgo/services/postgres"
 )
 
@@ -30,7 +30,7 @@ type emulatorCommand struct {
 
 // Run serves until it is told to stop.
 func (c *emulatorCommand) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
-	go memory.Fit(ctx)
+	go heap.Fit(ctx)
 	return emulator.Run(ctx, emulator.Config{
 		FCMAddr: c.FCM, APNsAddr: c.APNs, SandboxAddr: c.Sandbox, WebPushAddr: c.WebPush,
 		FCMTLS: c.FCMTLS, ControlAddr: c.Control, Dir: c.Dir, Script: c.Script,

@@ -180,11 +180,11 @@ func (c *committer) commit(group []*pendingWrite, again bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
 	room := groups.Get().(*[]PersonWrite)
+	writes := (*room)[:len(group)]
 	defer func() {
-		clear(*room)
+		clear(writes)
 		groups.Put(room)
 	}()
-	writes := (*room)[:len(group)]
 	for i, p := range group {
 		writes[i] = *p.write
 	}

@@ -86,11 +86,7 @@ func (t *turn) mayBeTold(hook *brand.Webhook, now time.Time) bool {
 	if hook.Recipient != brand.ThirdParty || !hook.Place {
 		return hook.Place
 	}
-	profile := &t.p.profile
-	if t.write.Profile != nil {
-		profile = t.write.Profile
-	}
-	_, ok := audience.MayProvide(profile, t.v.brand, hook.RecipientName, hook.RecipientPurpose, now)
+	_, ok := audience.MayProvide(t.standing(), t.v.brand, hook.RecipientName, hook.RecipientPurpose, now)
 	return ok
 }
 

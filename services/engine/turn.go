@@ -54,9 +54,8 @@ type taken struct {
 
 // undo is the person's copy as it was before the turn.
 type undo struct {
-	hot     hot
-	profile bool
-	states  []savedState
+	hot    hot
+	states []savedState
 }
 
 type savedState struct {
@@ -94,7 +93,7 @@ func (t *turn) release() {
 }
 
 func (t *turn) begin() {
-	t.undo.hot, t.undo.profile, t.undo.states = t.p.hot, false, t.undo.states[:0]
+	t.undo.hot, t.undo.states = t.p.hot, t.undo.states[:0]
 	if !t.write.blank() {
 		t.write.clear()
 	}
