@@ -16,9 +16,9 @@ import (
 	"github.com/wantgo/wantgo/services/engine"
 )
 
-// Commit writes many people in one statement (see [engine.People]; on a distributed database a person a transaction): it locks the rows in person_id order, compares
-// version and status, updates, and inserts the facts of those rows only. A person whose row is being erased takes no
-// write; a person who comes twice in one call can win only the first time.
+// Commit writes many people in one statement (see [engine.People]; on a distributed database a person a transaction): it
+// goes through the rows in person_id order, compares version and status, updates, and inserts the facts of those rows only.
+// A person whose row is being erased takes no write; a person who comes twice in one call can win only the first time.
 //
 // A fence that stands in both Opened and Closed of one write counts as closed and opened again. A stored due time
 // that is earlier than the written one, and later than At, stays.
@@ -87,15 +87,17 @@ func (s *Store) runCommit(ctx context.Context, conn *pgxpool.Conn, b *batch, com
 	values := b.values(variant)
 	binaryFormat := []int16{1}
 	pg := conn.Conn().PgConn()
-	room := lend(pg, values)
+	var room *wire
 	var result *pgconn.ResultReader
 	if s.options.Pooled {
+		room = lend(pg, values)
 		result = pg.ExecParams(ctx, statement.sql, values, statement.oids, binaryFormat, binaryFormat)
 	} else {
 		prepared, err := conn.Conn().Prepare(ctx, statement.name, statement.sql)
 		if err != nil {
 			return err
 		}
+		room = lend(pg, values)
 		result = pg.ExecStatement(ctx, prepared, values, binaryFormat, binaryFormat)
 	}
 	for result.NextRow() {

@@ -75,7 +75,7 @@ var parts = [partCount]part{
 		names: "i, device_id, fence_id, since",
 		sql: `INSERT INTO open_visit (person_id, brand_id, device_id, fence_id, since)
 			SELECT v.person_id, v.brand_id, f.device_id, f.fence_id, f.since FROM {f} JOIN won v USING (i)`},
-	partReopened: {name: "reopened", group: 6, // where one may be open already: twice as dear
+	partReopened: {name: "reopened", group: 6, // where one may be open already: that has to be looked for first
 		kinds: []columnKind{int4s, uuids, uuids, times},
 		names: "i, device_id, fence_id, since",
 		sql: `INSERT INTO open_visit (person_id, brand_id, device_id, fence_id, since)

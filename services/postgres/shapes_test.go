@@ -118,7 +118,7 @@ var plainTests = map[string]string{
 	"TestSweepOfOldRows":                      "sweeping block by block, which a distributed table has none of",
 	"TestACallerThatGivesUpCostsNoConnection": "the pool, which every shape has",
 	"TestPlaceWrittenUnderTheSum":             "a partition is summed and dropped under a lock that a distributed table takes otherwise",
-	"TestMonthsBefore":                        "no database", "TestFirstIDOrdersLikeUUIDv7": "no database", "TestNamesOfTransitions": "no database", "TestQuickJSON": "no database", "TestQuickJSONIsUsed": "no database",
+	"TestMonthsBefore":                        "no database", "TestFirstIDOrdersLikeUUIDv7": "no database", "TestNamesOfTransitions": "no database", "TestQuickJSON": "no database",
 	"TestSchemaRules": "the schema", "TestDistribution": "the schema", "TestMigrateTogether": "the schema", "TestNewerSchemaIsRefused": "the schema",
 	"TestPasswordStaysOutOfErrors": "connecting", "TestDistributeNeedsCitus": "distributing", "TestDistributeOnASham": "distributing",
 	"TestRouted": "runs the suite", "TestOnCitus": "runs the suite", "TestSuiteIsWhole": "the suite itself", "TestRulesRefuse": "no database",
