@@ -191,11 +191,12 @@ func composeCommit(variant int) commitStatement {
 
 func (p *part) in(variant int) bool { return p.group < 0 || variant&(1<<p.group) != 0 }
 
-// rows is the FROM item of the part's arrays.
+// rows is the FROM item of the part's arrays. They are unnested side by side in a SELECT list, row by row: as functions in
+// FROM each array would first be laid down whole, which cost a transition a sixth of the server's time.
 func (p *part) rows(first int) string {
 	args := make([]string, len(p.kinds))
 	for i, k := range p.kinds {
-		args[i] = fmt.Sprintf("$%d::%s[]", first+i, k.name)
+		args[i] = fmt.Sprintf("unnest($%d::%s[])", first+i, k.name)
 	}
-	return fmt.Sprintf("unnest(%s) AS f(%s)", strings.Join(args, ", "), p.names)
+	return fmt.Sprintf("(SELECT %s) AS f(%s)", strings.Join(args, ", "), p.names)
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -89,7 +90,7 @@ func (r *run) close() error {
 
 // measure takes the steps one after the other.
 func (r *run) measure(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{r.startProvider, r.prepare, r.serve, r.furnish, r.warmUp, r.restart, r.ingest, r.readDatabase, r.empty} {
+	for _, step := range []func(context.Context) error{r.startProvider, r.prepare, r.serve, r.furnish, r.warmUp, r.restart, r.settle, r.ingest, r.readDatabase, r.empty} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -234,6 +235,13 @@ func (r *run) restart(ctx context.Context) error {
 		return err
 	}
 	return r.load.dial(r.server.api, r.Conns)
+}
+
+// settle brings to disk what the preparation wrote, and earlier runs removed: their writing back would be measured.
+func (r *run) settle(context.Context) error {
+	r.progress.say("letting the disk settle")
+	syscall.Sync()
+	return nil
 }
 
 // phase is the measured one; share of the time or of the pings.
