@@ -77,9 +77,7 @@ func (b *batch) add(i int32, w *engine.PersonWrite) error {
 		b.addPlace(i, &w.Places[j])
 	}
 	for row := range traceRows(w.Traces) {
-		if err := b.addTraces(i, row); err != nil {
-			return err
-		}
+		b.addTraces(i, row)
 	}
 	b.addVisits(i, w)
 	for j := range w.Coupons {
@@ -129,16 +127,8 @@ func (b *batch) addPlace(i int32, p *engine.Place) {
 }
 
 // addTraces adds a row of decisions.
-func (b *batch) addTraces(i int32, row []engine.Trace) error {
+func (b *batch) addTraces(i int32, row []engine.Trace) {
 	t, f := b.parts[partTrace], &row[0]
-	detail, err := detailOf(f)
-	if err != nil {
-		return err
-	}
-	others, err := othersOf(row)
-	if err != nil {
-		return err
-	}
 	t[0].int4(i)
 	t[1].uuid(f.ID)
 	t[2].time(f.At)
@@ -151,12 +141,11 @@ func (b *batch) addTraces(i int32, row []engine.Trace) error {
 	t[9].text(f.Kind)
 	t[10].text(f.Reason)
 	t[11].text(f.Channel)
-	t[12].json(detail)
-	t[13].textOrNull(others)
+	t[12].json(detailOf(f))
+	t[13].textOrNull(othersOf(row))
 	t[14].textOrNull(f.Arm)
 	t[15].uuidOrNull(f.SendID)
 	t[16].bool(f.Test)
-	return nil
 }
 
 // addVisits takes the last word about each device and fence: an opened one is not also closed, but may be open already.

@@ -15,9 +15,7 @@ func routedFacts(w *engine.PersonWrite) (u unit, err error) {
 	u = routedRedemptions(u, w)
 	u = routedVisits(u, w)
 	u = routedPlaces(u, w)
-	if u, err = routedTraces(u, w); err != nil {
-		return nil, err
-	}
+	u = routedTraces(u, w)
 	u = routedCoupons(u, w)
 	u = routedPurchases(u, w)
 	if u, err = routedDeliveries(u, w); err != nil {
@@ -94,24 +92,16 @@ func routedPlaces(u unit, w *engine.PersonWrite) unit {
 	return b.appendTo(u, "")
 }
 
-func routedTraces(u unit, w *engine.PersonWrite) (unit, error) {
+func routedTraces(u unit, w *engine.PersonWrite) unit {
 	b := insertInto(w.Key.PersonID, w.Key.BrandID, "trace",
 		"id, at, campaign_rev, moment_id, device_id, campaign_id, notification_id, coupon_id, kind, reason, channel, detail, others, arm, send_id, test")
 	for row := range traceRows(w.Traces) {
 		f := &row[0]
-		detail, err := detailOf(f)
-		if err != nil {
-			return nil, err
-		}
-		others, err := othersOf(row)
-		if err != nil {
-			return nil, err
-		}
 		b.row(b.uuid(f.ID), b.time(f.At), b.int8(f.CampaignRev), b.uuidOrNull(f.MomentID), b.uuidOrNull(f.DeviceID), b.uuidOrNull(f.CampaignID),
-			b.uuidOrNull(f.NotificationID), b.uuidOrNull(f.CouponID), b.text(f.Kind), b.text(f.Reason), b.text(f.Channel), b.json(detail),
-			b.textOrNull(others), b.textOrNull(f.Arm), b.uuidOrNull(f.SendID), b.bool(f.Test))
+			b.uuidOrNull(f.NotificationID), b.uuidOrNull(f.CouponID), b.text(f.Kind), b.text(f.Reason), b.text(f.Channel), b.json(detailOf(f)),
+			b.textOrNull(othersOf(row)), b.textOrNull(f.Arm), b.uuidOrNull(f.SendID), b.bool(f.Test))
 	}
-	return b.appendTo(u, ""), nil
+	return b.appendTo(u, "")
 }
 
 func routedCoupons(u unit, w *engine.PersonWrite) unit {

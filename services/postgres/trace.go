@@ -1,11 +1,11 @@
 package postgres
 
 import (
-	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,28 +64,41 @@ func fits(first, t *engine.Trace) bool {
 		t.CampaignID != uuid.Nil && t.Reason != "" && t.NotificationID == uuid.Nil && t.CouponID == uuid.Nil && t.Channel == ""
 }
 
-// detailOf is the values of a decision; nil: it has none. A zero byte in one is left out: the database has no place for
-// it in JSON.
-func detailOf(t *engine.Trace) ([]byte, error) {
+// detailOf is the values of a decision; nil: it has none.
+func detailOf(t *engine.Trace) []byte {
 	if len(t.Values) == 0 {
-		return nil, nil
+		return nil
 	}
-	detail, err := json.Marshal(t.Values)
-	if err != nil || !bytes.Contains(detail, []byte(`\u0000`)) {
-		return detail, err
-	}
-	clean := make(map[string]string, len(t.Values))
-	for name, value := range t.Values {
-		clean[strings.ReplaceAll(name, "\x00", "")] = strings.ReplaceAll(value, "\x00", "")
-	}
-	return json.Marshal(clean)
+	return appendValues(nil, t.Values)
 }
+
+// appendValues adds values as a JSON object, by name. A zero byte in one is left out: the database has no place for it in
+// JSON.
+func appendValues(b []byte, values map[string]string) []byte {
+	var room [8]string
+	names := room[:0]
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	b = append(b, '{')
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendJSON(b, withoutZero(name)), ':')
+		b = appendJSON(b, withoutZero(values[name]))
+	}
+	return append(b, '}')
+}
+
+func withoutZero(s string) string { return strings.ReplaceAll(s, "\x00", "") }
 
 // othersOf is the array of all but the first; "": there are none. It is put together by hand: this is written with most
 // moments.
-func othersOf(row []engine.Trace) (string, error) {
+func othersOf(row []engine.Trace) string {
 	if len(row) == 1 {
-		return "", nil
+		return ""
 	}
 	b := make([]byte, 0, 112*len(row))
 	for i := 1; i < len(row); i++ {
@@ -98,11 +111,7 @@ func othersOf(row []engine.Trace) (string, error) {
 		b = append(b, `","r":`...)
 		b = appendJSON(b, t.Reason)
 		if len(t.Values) > 0 {
-			values, err := detailOf(t)
-			if err != nil {
-				return "", err
-			}
-			b = append(append(b, `,"v":`...), values...)
+			b = appendValues(append(b, `,"v":`...), t.Values)
 		}
 		if t.Arm != "" {
 			b = appendJSON(append(b, `,"a":`...), t.Arm)
@@ -110,7 +119,7 @@ func othersOf(row []engine.Trace) (string, error) {
 		b = append(b, '}')
 	}
 	b[0] = '['
-	return string(append(b, ']')), nil
+	return string(append(b, ']'))
 }
 
 // appendJSON quotes a text.

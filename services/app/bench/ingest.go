@@ -113,17 +113,19 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.tenant == nil {
-		var account []byte
-		if r.provider != nil {
-			account = r.provider.account
-		}
-		r.tenant, err = prepare(ctx, r.DataDir, policy, r.Population, r.Devices, account, r.log, r.progress.count)
-		if err != nil {
-			return err
-		}
-		debug.FreeOSMemory() // the machine belongs to the server
+	var account []byte
+	if r.provider != nil {
+		account = r.provider.account
 	}
+	if r.tenant == nil {
+		r.tenant, err = prepare(ctx, r.DataDir, policy, r.Population, r.Devices, account, r.log, r.progress.count)
+	} else if account != nil {
+		err = r.tenant.reachAnew(ctx, r.DataDir, account, r.log)
+	}
+	if err != nil {
+		return err
+	}
+	debug.FreeOSMemory() // the machine belongs to the server
 	r.report.FsyncMicros, err = measureSync(r.DataDir)
 	return err
 }

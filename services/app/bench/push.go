@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/wantgo/wantgo/pusher"
 	"github.com/wantgo/wantgo/pusher/emulator"
+	"github.com/wantgo/wantgo/services/app/node"
 	"github.com/wantgo/wantgo/services/brand"
 	"github.com/wantgo/wantgo/services/engine"
 	"github.com/wantgo/wantgo/services/postgres"
@@ -64,6 +67,16 @@ func (t *tenant) reach(ctx context.Context, e *engine.Engine, account []byte) er
 	}
 	_, err = e.Write(ctx, engine.CatalogueWrite{BrandID: t.brand, Actor: "bench", Credentials: []brand.Credential{c}})
 	return err
+}
+
+// reachAnew does so in a directory that is used again: the provider is another one each time.
+func (t *tenant) reachAnew(ctx context.Context, dataDir string, account []byte, log *slog.Logger) (err error) {
+	n, err := node.Open(ctx, node.Config{DataDir: dataDir, Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.Close(context.WithoutCancel(ctx))) }()
+	return t.reach(ctx, n.Engine(), account)
 }
 
 // address is where a device is reached.
