@@ -301,6 +301,7 @@ func (r *reporting) candidate(f *index.Fence, place geo.Point, inside bool) pres
 // record turns the transitions of one ping into facts and moments.
 func (r *reporting) record(p *Ping, at int64, revision uint32) {
 	r.coarse(p.Place, at)
+	r.answer.Transitions = slices.Grow(r.answer.Transitions, len(r.transitions))
 	for i := range r.transitions {
 		r.fact(r.device, &r.transitions[i], r.now, p, r.report.Foreground, r.answer, &r.moments)
 	}
