@@ -68,7 +68,10 @@ func TestASlowEngineRefusesWhatIsTooMuch(t *testing.T) {
 		}
 		return handler(ctx, r)
 	}
-	f := newFixture(t, narrow, func(c *Config) { c.Options = []grpc.ServerOption{grpc.ChainUnaryInterceptor(slow)} })
+	f := newFixture(t, narrow, func(c *Config) {
+		c.Options = []grpc.ServerOption{grpc.ChainUnaryInterceptor(slow)}
+		c.Admission.Random = func() float64 { return 1 } // no call is turned away unread for what was refused before it
+	})
 	tn := f.tenant()
 	token := tn.device().GetDeviceToken()
 	conns := []*grpc.ClientConn{f.conn, f.native(f.listen())} // grpc-go's own transport, and the one behind HTTP
@@ -100,6 +103,7 @@ func TestASlowEngineRefusesWhatIsTooMuch(t *testing.T) {
 	for range 4 {
 		require.NoError(t, (<-answers).err)
 	}
+	require.Eventually(t, func() bool { return f.server.gate.Look().Held[admit.Phone] == 0 }, time.Minute, time.Millisecond, "room is given back once the answer is out")
 	require.NoError(t, report(0).err)
 	require.NoError(t, report(1).err)
 }
@@ -195,10 +199,11 @@ func TestAFloodIsRefusedUnread(t *testing.T) {
 func TestEveryMessageOfAStreamIsAdmitted(t *testing.T) {
 	f := newFixture(t, narrow)
 	tn := f.tenant()
-	stream, err := v1.NewLocationServiceClient(f.conn).StreamPings(tn.phone(tn.device().GetDeviceToken()))
+	token := tn.device().GetDeviceToken()
+	before := f.server.gate.Look().Counts[admit.Phone].Admitted
+	stream, err := v1.NewLocationServiceClient(f.conn).StreamPings(tn.phone(token))
 	require.NoError(t, err)
 	report := &v1.StreamPingsRequest{Report: &v1.ReportPingsRequest{Pings: []*v1.Ping{pingAt(1, 1, noon)}}}
-	before := f.server.gate.Look().Counts[admit.Phone].Admitted
 	for range 3 {
 		require.NoError(t, stream.Send(report))
 		_, err = stream.Recv()

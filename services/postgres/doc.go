@@ -51,7 +51,7 @@
 //
 // What was decided about one moment is one row of trace, its other candidates as text beside the first: a row costs some
 // eight microseconds of the server, a candidate in it about one. Rows of one decision, as earlier versions wrote them, read
-// alike. Results are counted from these rows hour by hour and added up when the hour's places go (see [engine.Results]);
+// alike. Results are counted from these rows, some minutes at a time, and added up when the hour's places go (see [engine.Results]);
 // a decision that is written into an hour after that, as a replay of old tracks does, is in no result.
 //
 // # Connection poolers

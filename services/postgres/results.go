@@ -1,32 +1,39 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"github.com/wantgo/wantgo/services/engine"
 )
 
-// Results are counted hour by hour. An hour of decisions is read again and again while the places of its moments are
-// kept, and what was counted before is replaced: repeating it, on any node, changes nothing. Before the places go the hour
-// is closed: what it brought is added to the sums, once, in the transaction that says so.
+// Results are counted in slices of an hour. A slice of decisions is read again and again while the places of its moments are
+// kept, and what was counted before is replaced: repeating it, on any node, changes nothing. Before the places of an hour
+// go it is closed: all of it is read once more, and what it brought is added to the sums, once, in the transaction that
+// says so.
 //
-// An hour is counted again when the time since the last count is a twentieth of the hour's age, and the latest ones
-// half a minute after it: so a busy day costs little more than its last hours. Counting takes a twentieth of a node's time at
-// most, the latest hours first: where very much is decided, results are later than that, and decisions are not.
+// A slice is counted half a minute after it began, and again when it is a third older than it was, some 25 times a day;
+// its decisions themselves only where some came or went (see sliceCount.read). When an hour is over for a while its slices
+// are counted together: they have the visits after them in common. Counting takes a twentieth of a node's time (see
+// resultBudget): where very much is decided, results are later than that, and decisions are not.
+//
+// Programs before this one know whole hours only. An hour that such a program began stays one slice for everybody. Of an
+// hour in slices it counts the whole into result_live under the hour's beginning, that is into the first slice, and says
+// so by counted_at alone: then the first slice is counted anew, which replaces all that stands there, so that nothing
+// is counted twice once the old program is gone. That needs it to be gone before the places of such an hour go, which are
+// kept for an hour at least; should it close one all the same, a node that wrote in it removes its slices when it finds
+// it closed. Programs of both kinds lock the one row of the hour to count it.
 const (
-	recountLeast = 25 * time.Second
-	recountShare = 20
-	countShare   = 20
-	countAhead   = time.Second // what may be saved up
+	recountLeast  = 25 * time.Second
+	recountShare  = 4 // counted again when the time since is this part of the age
+	sliceSpan     = 5 * time.Minute
+	countTogether = 2 * time.Hour // the age from which on an hour is counted as a whole
 )
 
 // resultKey is one sum.
@@ -42,75 +49,9 @@ type resultHour struct {
 	hour  time.Time
 }
 
-// resultMemory is the hours in which this node wrote decisions. What other nodes wrote, and this one before it was started
-// anew, is found in result_hour and, once, by looking at all hours that may be open.
-type resultMemory struct {
-	mu     sync.Mutex
-	looked bool
-	hours  map[resultHour]bool
-	spare  time.Duration // what counting may take now; below zero: it took more
-	as     time.Time     // of when
-}
-
-// affordable tells whether there is time left for counting.
-func (m *resultMemory) affordable() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := time.Now()
-	if m.spare += now.Sub(m.as) / countShare; m.as.IsZero() || m.spare > countAhead {
-		m.spare = countAhead
-	}
-	m.as = now
-	return m.spare > 0
-}
-
-func (m *resultMemory) spent(d time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.spare -= d
-}
-
-// note remembers the hours of writes, whether or not they win.
-func (m *resultMemory) note(writes []engine.PersonWrite) {
-	var last resultHour
-	for i := range writes {
-		if len(writes[i].Traces) == 0 {
-			continue
-		}
-		h := resultHour{writes[i].Key.BrandID, writes[i].Traces[0].At.UTC().Truncate(time.Hour)}
-		if h == last {
-			continue
-		}
-		last = h
-		m.mu.Lock()
-		if m.hours == nil {
-			m.hours = map[resultHour]bool{}
-		}
-		m.hours[h] = true
-		m.mu.Unlock()
-	}
-}
-
-func (m *resultMemory) forget(h resultHour) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.hours, h)
-}
-
-// known are the hours that were noted, and whether it is the first time that this is asked.
-func (m *resultMemory) known() (hours map[resultHour]bool, first bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	first, m.looked = !m.looked, true
-	if hours = maps.Clone(m.hours); hours == nil {
-		hours = map[resultHour]bool{}
-	}
-	return hours, first
-}
-
 // CountResults is told of in [engine.Results].
 func (s *Store) CountResults(ctx context.Context, now time.Time) error {
-	if err := s.countHours(ctx, now, false); err != nil {
+	if err := s.countHours(ctx, now); err != nil {
 		return fmt.Errorf("count results: %w", err)
 	}
 	if err := s.countOutcomes(ctx); err != nil {
@@ -119,138 +60,138 @@ func (s *Store) CountResults(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// closeResults closes the hours whose places are about to go.
-func (s *Store) closeResults(ctx context.Context, now time.Time) error {
-	return s.countHours(ctx, now, true)
+// countHours counts what is due while there is time for it. What comes first in order and is too much for now is saved
+// for, and nothing behind it is counted meanwhile: else it would never be.
+func (s *Store) countHours(ctx context.Context, now time.Time) error {
+	keep, err := s.retentions(ctx)
+	if err == nil {
+		err = s.lookBack(ctx, now, 1)
+	}
+	if err != nil {
+		return err
+	}
+	hours, err := s.openHours(ctx, keep)
+	if err != nil {
+		return err
+	}
+	for _, d := range inTurn(hours, now) {
+		over := isOver(d.resultHour, keep, now)
+		if !s.results.budget.begin(s.results.budget.estimate(d.size)) {
+			return nil
+		}
+		if err := s.countHour(ctx, d, keep.of(d.brand), now, over); err != nil {
+			return err
+		}
+	}
+	return s.lookBack(ctx, now, mostUnseen)
 }
 
-func (s *Store) countHours(ctx context.Context, now time.Time, closing bool) error {
+// closeResults closes the hours whose places are about to go, whatever that takes.
+func (s *Store) closeResults(ctx context.Context, now time.Time) error {
 	keep, err := s.retentions(ctx)
 	if err != nil {
 		return err
 	}
-	hours, err := s.openHours(ctx, keep, now)
+	for _, kept := range slices.Compact(slices.Sorted(slices.Values(keep.kept))) {
+		last := now.Add(-kept - time.Hour).UTC().Truncate(time.Hour)
+		for _, hour := range []time.Time{last, last.Add(-time.Hour)} {
+			if err := s.look(ctx, now, hour); err != nil {
+				return err
+			}
+		}
+	}
+	hours, err := s.openHours(ctx, keep)
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(hours, func(a, b *openHour) int { return b.hour.Compare(a.hour) })
 	for _, h := range hours {
-		kept := keep.of(h.brand)
-		over := !h.hour.Add(time.Hour + kept).After(now)
-		if closing && !over || !closing && !s.results.affordable() {
-			continue
-		}
-		begun := time.Now()
-		err := s.countHour(ctx, h, kept, now, over)
-		s.results.spent(time.Since(begun))
-		if err != nil {
-			return err
+		if isOver(h.resultHour, keep, now) {
+			if err := s.countHour(ctx, h, keep.of(h.brand), now, true); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// openHours are the hours that may be counted, the latest first.
-func (s *Store) openHours(ctx context.Context, keep retentions, now time.Time) ([]resultHour, error) {
-	open, first := s.results.known()
-	for i := 0; first && i < len(keep.brands); i++ {
-		for hour := now.UTC().Truncate(time.Hour); hour.Add(mostRetention + 2*time.Hour).After(now); hour = hour.Add(-time.Hour) {
-			open[resultHour{keep.brands[i], hour}] = true
-		}
-	}
-	rows, err := s.pool.Query(ctx, `SELECT h.brand_id, h.hour FROM result_hour h WHERE h.brand_id = ANY($1::uuid[]) AND NOT h.closed`, emptyNotNil(keep.brands))
+// isOver: the places of the hour are about to go.
+func isOver(h resultHour, keep retentions, now time.Time) bool {
+	return !h.hour.Add(time.Hour + keep.of(h.brand)).After(now)
+}
+
+// openHours are the hours that are not closed: those that are known to the database and those that this node noted.
+func (s *Store) openHours(ctx context.Context, keep retentions) ([]*openHour, error) {
+	open := s.results.noted()
+	rows, err := s.pool.Query(ctx, `SELECT h.brand_id, h.hour, `+hourColumns+` FROM result_hour h WHERE h.brand_id = ANY($1::uuid[]) AND NOT h.closed`, emptyNotNil(keep.brands))
 	if err != nil {
 		return nil, err
 	}
 	var h resultHour
-	_, err = pgx.ForEachRow(rows, []any{&h.brand, &h.hour}, func() error {
-		open[resultHour{h.brand, h.hour.UTC()}] = true
+	var row hourRow
+	_, err = pgx.ForEachRow(rows, append([]any{&h.brand, &h.hour}, row.columns()...), func() error {
+		h.hour = h.hour.UTC()
+		o := open[h]
+		if o == nil {
+			o = &openHour{resultHour: h}
+			open[h] = o
+		}
+		o.hourState = row.state()
+		row = hourRow{}
 		return nil
 	})
-	hours := slices.SortedFunc(maps.Keys(open), func(a, b resultHour) int { return b.hour.Compare(a.hour) })
-	return hours, err
+	return slices.Collect(maps.Values(open)), err
 }
 
-// errNothingDue: the hour is closed, or was counted a moment ago.
-var errNothingDue = errors.New("nothing due")
-
-// countHour counts an hour if it is due, and closes it if it is over. The row of result_hour is the lock between nodes.
-func (s *Store) countHour(ctx context.Context, h resultHour, kept time.Duration, now time.Time, over bool) error {
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '10min'`); err != nil {
-			return err
-		}
-		before := now.Add(-max(recountLeast, now.Sub(h.hour)/recountShare))
-		if over {
-			before = now.Add(time.Hour)
-		}
-		var counted bool
-		err := tx.QueryRow(ctx, `INSERT INTO result_hour AS h (brand_id, hour, counted_at, closed) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (brand_id, hour) DO UPDATE SET counted_at = excluded.counted_at, closed = excluded.closed
-			WHERE NOT h.closed AND h.counted_at <= $5 RETURNING true`, h.brand, h.hour, now, over, before).Scan(&counted)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return errNothingDue
+// countHour counts an hour's slices that are due, and closes the hour if it is over. The row of result_hour is the lock
+// between nodes.
+func (s *Store) countHour(ctx context.Context, h *openHour, kept time.Duration, now time.Time, over bool) error {
+	begun, written := time.Now(), s.results.written(h)
+	wait := "200ms" // another node counts it
+	if over {
+		wait = "10min" // its places go next
+	}
+	err := s.counting(ctx, wait, func(tx pgx.Tx) error {
+		st, err := lockHour(ctx, tx, h.resultHour, now)
+		if errors.Is(err, errClosed) {
+			return removeSlices(ctx, tx, h.resultHour)
 		}
 		if err != nil {
 			return err
 		}
-		found, err := readHour(ctx, tx, h, kept)
-		if err != nil {
-			return err
-		}
+		c := &sliceCount{tx: tx, h: h.resultHour, st: st, kept: kept, closing: over, written: written}
 		if over {
-			err = closeHour(ctx, tx, h, found)
-		} else {
-			err = replaceHour(ctx, tx, h, found)
+			return c.close(ctx, now)
 		}
-		if err == nil && len(found) == 0 { // an hour in which nothing was decided is not kept in mind
-			_, err = tx.Exec(ctx, `DELETE FROM result_hour WHERE brand_id = $1 AND hour = $2`, h.brand, h.hour)
+		return c.recount(ctx, now)
+	})
+	took := time.Since(begun)
+	if !over {
+		s.results.budget.spent(took, h.size)
+		if notNow(err) {
+			return nil
 		}
 		return err
-	})
-	if over && err == nil || errors.Is(err, errNothingDue) && over {
-		s.results.forget(h)
 	}
-	if errors.Is(err, errNothingDue) || notNow(err) {
-		return nil
+	s.results.budget.forced(took)
+	if err == nil {
+		s.results.forget(h.resultHour)
 	}
 	return err
 }
 
-// replaceHour makes result_live what was found, and touches no row that is so already.
-func replaceHour(ctx context.Context, tx pgx.Tx, h resultHour, found map[resultKey]float64) error {
-	rows, err := tx.Query(ctx, `SELECT l.day, l.campaign_id, l.store_id, l.arm, l.measure, l.n FROM result_live l WHERE l.brand_id = $1 AND l.hour = $2`, h.brand, h.hour)
-	if err != nil {
-		return err
-	}
-	var k resultKey
-	var n float64
-	var batch pgx.Batch
-	_, err = pgx.ForEachRow(rows, []any{&k.day, &k.campaign, &k.store, &k.arm, &k.measure, &n}, func() error {
-		k.day = k.day.UTC()
-		if now, still := found[k]; still && now == n {
-			delete(found, k)
-		} else if !still {
-			batch.Queue(`DELETE FROM result_live WHERE brand_id = $1 AND hour = $2 AND day = $3 AND campaign_id = $4 AND store_id = $5 AND arm = $6 AND measure = $7`,
-				h.brand, h.hour, k.day, k.campaign, k.store, k.arm, k.measure)
+// counting runs a transaction that reads much: for as long as it takes, by one process, and never by sorting rows where a
+// hash table does, because the texts in them are long.
+func (s *Store) counting(ctx context.Context, lockWait string, do func(tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', '10min', true), set_config('lock_timeout', $1, true),
+			set_config('max_parallel_workers_per_gather', '0', true), set_config('work_mem', '64MB', true),
+			set_config('enable_sort', 'off', true), set_config('enable_mergejoin', 'off', true),
+			set_config('plan_cache_mode', 'force_custom_plan', true)`, lockWait); err != nil {
+			return err
 		}
-		return nil
+		return do(tx)
 	})
-	if err != nil {
-		return err
-	}
-	for k, n := range found {
-		batch.Queue(`INSERT INTO result_live (brand_id, hour, day, campaign_id, store_id, arm, measure, n) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-			ON CONFLICT (brand_id, hour, day, campaign_id, store_id, arm, measure) DO UPDATE SET n = excluded.n`,
-			h.brand, h.hour, k.day, k.campaign, k.store, k.arm, k.measure, n)
-	}
-	return tx.SendBatch(ctx, &batch).Close()
-}
-
-func closeHour(ctx context.Context, tx pgx.Tx, h resultHour, found map[resultKey]float64) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM result_live WHERE brand_id = $1 AND hour = $2`, h.brand, h.hour); err != nil {
-		return err
-	}
-	return addResults(ctx, tx, h.brand, found)
 }
 
 // addResults adds to the sums, in one order everywhere, so that nodes do not wait for each other in a ring.
@@ -262,4 +203,19 @@ func addResults(ctx context.Context, tx pgx.Tx, brand uuid.UUID, found map[resul
 			brand, k.day, k.campaign, k.store, k.arm, k.measure, found[k])
 	}
 	return tx.SendBatch(ctx, &batch).Close()
+}
+
+// inTurn are the hours of which something is due: what waited for twice its time or longer first, so that nothing waits
+// for ever where there is not time for all, then the latest.
+func inTurn(hours []*openHour, now time.Time) (due []*openHour) {
+	for _, h := range hours {
+		if h.plan(now); len(h.due) > 0 {
+			due = append(due, h)
+		}
+	}
+	slices.SortFunc(due, func(a, b *openHour) int {
+		starved := func(h *openHour) float64 { return max(h.waited, 2) }
+		return cmp.Or(cmp.Compare(starved(b), starved(a)), b.hour.Compare(a.hour), cmp.Compare(a.brand.String(), b.brand.String()))
+	})
+	return due
 }

@@ -38,3 +38,32 @@ func BenchmarkQueryResults(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCountResults counts an hour of decisions, three a row, for the first time, and again when nothing was
+// decided since.
+func BenchmarkCountResults(b *testing.B) {
+	url := postgrestest.URL(b)
+	setup, s := postgrestest.Open(b, url, postgres.Options{StatementTimeout: time.Minute}), postgrestest.Open(b, url, postgres.Options{})
+	postgres.CountFreely(s)
+	id := newBrand(b, setup)
+	hour := time.Now().UTC().Truncate(time.Hour).Add(-time.Hour)
+	const rows = 200_000
+	decideMany(b, setup, id, rows, 1, hour.Add(time.Hour-time.Millisecond))
+	count := func(b *testing.B, forget string, after time.Duration) {
+		for n := range b.N {
+			b.StopTimer()
+			_, err := postgres.Pool(s).Exec(b.Context(), forget)
+			require.NoError(b, err)
+			before := serverCPU(b)
+			b.StartTimer()
+			require.NoError(b, s.CountResults(b.Context(), hour.Add(after+time.Duration(n)*time.Hour)))
+			b.StopTimer()
+			b.ReportMetric(float64((serverCPU(b)-before).Nanoseconds())/rows/3, "server-ns/decision")
+			b.StartTimer()
+		}
+	}
+	b.Run("first", func(b *testing.B) { count(b, `TRUNCATE result_hour, result_live`, time.Hour) })
+	b.Run("again", func(b *testing.B) {
+		count(b, `UPDATE result_hour SET slice_counted = array_fill('2020-01-01'::timestamptz, ARRAY[12])`, 2*time.Hour)
+	})
+}

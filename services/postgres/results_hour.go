@@ -1,119 +1,179 @@
 package postgres
 
 import (
-	"bytes"
-	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"github.com/wantgo/wantgo/services/engine"
 )
 
-func compareResults(a, b resultKey) int {
-	return cmp.Or(a.day.Compare(b.day), bytes.Compare(a.campaign[:], b.campaign[:]), bytes.Compare(a.store[:], b.store[:]),
-		strings.Compare(a.arm, b.arm), strings.Compare(a.measure, b.measure))
+// sliceCount counts slices of an hour in one transaction.
+type sliceCount struct {
+	tx      pgx.Tx
+	h       resultHour
+	st      hourState
+	kept    time.Duration // how long the brand keeps places
+	closing bool          // all is read, whatever is known
+	written []bool        // of slices that are known to have new decisions; nil: none
 }
 
-// Decisions are grouped by quarters of an hour: no time zone has a midnight between them.
-const resultGroup = `SELECT floor(extract(epoch FROM t.at) / 900)::bigint AS quarter, ` + candidateCampaign + ` AS campaign,
-	coalesce(p.store_id, '00000000-0000-0000-0000-000000000000'::uuid) AS store, ` + candidateArm + ` AS arm, `
+func (c *sliceCount) begin(i int) time.Time { return c.h.hour.Add(time.Duration(i) * c.st.span) }
 
-const (
-	momentPlace  = ` LEFT JOIN place p ON p.person_id = t.person_id AND p.brand_id = t.brand_id AND p.id = t.moment_id`
-	resultHours  = ` WHERE t.brand_id = $1 AND t.at >= $2 AND t.at < $3 AND NOT t.test`
-	resultGroups = ` GROUP BY 1, 2, 3, 4, 5`
-)
+// index is the slice of a time.
+func (c *sliceCount) index(at time.Time) int { return int(at.Sub(c.h.hour) / c.st.span) }
 
-// The statements about an hour ($2 to $3) of a brand ($1). Each joins what belongs to one person.
-const (
-	decidedSQL = resultGroup + candidateReason + ` AS measure, count(*) FROM trace t` + candidates + momentPlace + resultHours +
-		` AND ` + candidateCampaign + ` IS NOT NULL` + resultGroups
-	acceptedSQL = resultGroup + `'` + engine.MeasureAccepted + `' || d.provider AS measure, count(DISTINCT d.notification_id)
-		FROM trace t CROSS JOIN LATERAL jsonb_array_elements('[null]'::jsonb) AS o(v)` + momentPlace + `
-		JOIN delivery d ON d.person_id = t.person_id AND d.brand_id = t.brand_id AND d.decision_id = t.id AND d.state = 'accepted'` + resultHours +
-		` AND t.notification_id IS NOT NULL AND t.campaign_id IS NOT NULL` + resultGroups
-	heardSQL = resultGroup + `r.kind AS measure, count(*)
-		FROM trace t CROSS JOIN LATERAL jsonb_array_elements('[null]'::jsonb) AS o(v)` + momentPlace + `
-		JOIN receipt r ON r.person_id = t.person_id AND r.brand_id = t.brand_id AND r.notification_id = t.notification_id` + resultHours +
-		` AND t.notification_id IS NOT NULL AND t.campaign_id IS NOT NULL AND r.kind IN ('` + engine.MeasureShown + `', '` + engine.MeasureOpened + `')` + resultGroups
-	// $4: the reasons that do not count; $5: the window in microseconds; $6 to $7: the ids of the places that may be visits.
-	visitedSQL = resultGroup + `CASE ` + candidateReason + ` WHEN 'WON' THEN '` + engine.MeasureWonVisited + `' ELSE '` + engine.MeasureVisited + `' END AS measure, count(*)
-		FROM trace t` + candidates + momentPlace + resultHours + ` AND ` + candidateCampaign + ` IS NOT NULL AND NOT (` + candidateReason + ` = ANY($4::text[]))
-		AND EXISTS (SELECT 1 FROM place v JOIN fence f ON f.brand_id = v.brand_id AND f.id = v.fence_id
-			WHERE v.person_id = t.person_id AND v.brand_id = t.brand_id AND v.id >= $6 AND v.id < $7 AND v.kind = 'entered' AND f.purpose = 'visit'
-				AND v.at > coalesce(p.at, t.at) AND v.at <= coalesce(p.at, t.at) + $5::bigint * interval '1 microsecond'
-				AND (p.store_id IS NULL OR v.store_id = p.store_id))` + resultGroups
-)
-
-// readHour counts an hour.
-func readHour(ctx context.Context, tx pgx.Tx, h resultHour, kept time.Duration) (map[resultKey]float64, error) {
-	end, window := h.hour.Add(time.Hour), min(engine.VisitWindow, kept)
-	rows := &resultRows{found: map[group]float64{}}
-	hour := []any{h.brand, h.hour, end}
-	visits := append(hour[:3:3], engine.Ineligible(), window.Microseconds(), firstID(h.hour.Add(-time.Minute)), firstID(end.Add(window+time.Hour)))
-	for _, q := range []struct {
-		sql  string
-		args []any
-	}{{decidedSQL, hour}, {acceptedSQL, hour}, {heardSQL, hour}, {visitedSQL, visits}} {
-		if err := rows.take(ctx, tx, q.sql, q.args); err != nil {
-			return nil, err
-		}
-		if len(rows.found) == 0 { // no decision, and so nothing that came of one
-			return nil, nil
-		}
+// recount replaces what the slices that are due brought by what they bring now.
+func (c *sliceCount) recount(ctx context.Context, now time.Time) error {
+	due, _ := c.st.due(c.h.hour, now)
+	if len(due) == 0 {
+		return nil // another node was quicker
 	}
-	zones, err := zonesOf(ctx, tx, h.brand, rows.stores())
-	if err != nil {
-		return nil, err
-	}
-	found := map[resultKey]float64{}
-	for g, n := range rows.found {
-		key := resultKey{day: zones.day(g.store, time.Unix(g.quarter*900, 0)), campaign: g.campaign, store: g.store, arm: g.arm, measure: g.measure}
-		if key.measure == engine.MeasureWonVisited {
-			found[key] += n
-			key.measure = engine.MeasureVisited
-		}
-		found[key] += n
-	}
-	return found, nil
-}
-
-// group is what SQL counts.
-type group struct {
-	quarter         int64
-	campaign, store uuid.UUID
-	arm, measure    string
-}
-
-type resultRows struct{ found map[group]float64 }
-
-func (r *resultRows) take(ctx context.Context, tx pgx.Tx, sql string, args []any) error {
-	rows, err := tx.Query(ctx, sql, args...)
+	live, err := c.readLive(ctx, due)
 	if err != nil {
 		return err
 	}
-	var g group
-	var n int64
-	_, err = pgx.ForEachRow(rows, []any{&g.quarter, &g.campaign, &g.store, &g.arm, &g.measure, &n}, func() error {
-		r.found[g] += float64(n)
-		return nil
-	})
+	found, err := c.read(ctx, due, live)
+	if err != nil {
+		return err
+	}
+	for _, i := range due {
+		c.st.slices[i].counted = now
+		if err := c.replace(ctx, i, live[i], found[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.st.slices {
+		if c.st.slices[i].traces > 0 || c.st.slices[i].counted.IsZero() && !c.begin(i).After(now) {
+			return c.put(ctx, now)
+		}
+	}
+	return c.drop(ctx) // an hour in which nothing was decided is not kept in mind
+}
+
+// close adds what all slices brought to the sums.
+func (c *sliceCount) close(ctx context.Context, now time.Time) error {
+	c.closing = true
+	all := make([]int, len(c.st.slices))
+	for i := range all {
+		all[i] = i
+	}
+	found, err := c.read(ctx, all, nil)
+	if err != nil {
+		return err
+	}
+	sums := map[resultKey]float64{}
+	for _, slice := range found {
+		for k, n := range slice {
+			sums[k] += n
+		}
+	}
+	if err := removeSlices(ctx, c.tx, c.h); err != nil {
+		return err
+	}
+	if len(sums) == 0 {
+		return c.drop(ctx)
+	}
+	if err := addResults(ctx, c.tx, c.h.brand, sums); err != nil {
+		return err
+	}
+	_, err = c.tx.Exec(ctx, `UPDATE result_hour SET counted_at = $3, sliced_at = $3, closed = true, slice_counted = NULL, slice_traces = NULL, slice_marks = NULL
+		WHERE brand_id = $1 AND hour = $2`, c.h.brand, c.h.hour, now)
 	return err
 }
 
-func (r *resultRows) stores() (ids []uuid.UUID) {
-	seen := map[uuid.UUID]bool{}
-	for g := range r.found {
-		if g.store != uuid.Nil && !seen[g.store] {
-			seen[g.store] = true
-			ids = append(ids, g.store)
+// put writes down what is known of the slices now.
+func (c *sliceCount) put(ctx context.Context, now time.Time) error {
+	var row hourRow
+	for _, s := range c.st.slices {
+		row.at, row.traces, row.marks = append(row.at, s.counted), append(row.traces, s.traces), append(row.marks, s.mark)
+	}
+	_, err := c.tx.Exec(ctx, `UPDATE result_hour SET counted_at = $3, sliced_at = $3, slice_counted = $4, slice_traces = $5, slice_marks = $6
+		WHERE brand_id = $1 AND hour = $2`, c.h.brand, c.h.hour, now, row.at, row.traces, row.marks)
+	return err
+}
+
+func (c *sliceCount) drop(ctx context.Context) error {
+	_, err := c.tx.Exec(ctx, `DELETE FROM result_hour WHERE brand_id = $1 AND hour = $2`, c.h.brand, c.h.hour)
+	return err
+}
+
+// removeSlices removes what an hour's slices brought.
+func removeSlices(ctx context.Context, tx pgx.Tx, h resultHour) error {
+	_, err := tx.Exec(ctx, `DELETE FROM result_live WHERE brand_id = $1 AND hour >= $2 AND hour < $3`, h.brand, h.hour, h.hour.Add(time.Hour))
+	return err
+}
+
+// readLive reads what slices, and those between them, brought when they were counted last.
+func (c *sliceCount) readLive(ctx context.Context, due []int) (map[int]map[resultKey]float64, error) {
+	rows, err := c.tx.Query(ctx, `SELECT l.hour, l.day, l.campaign_id, l.store_id, l.arm, l.measure, l.n FROM result_live l
+		WHERE l.brand_id = $1 AND l.hour >= $2 AND l.hour < $3`, c.h.brand, c.begin(due[0]), c.begin(due[len(due)-1]+1))
+	if err != nil {
+		return nil, err
+	}
+	live := map[int]map[resultKey]float64{}
+	var begin time.Time
+	var k resultKey
+	var n float64
+	_, err = pgx.ForEachRow(rows, []any{&begin, &k.day, &k.campaign, &k.store, &k.arm, &k.measure, &n}, func() error {
+		k.day = k.day.UTC()
+		i := c.index(begin)
+		if live[i] == nil {
+			live[i] = map[resultKey]float64{}
+		}
+		live[i][k] = n
+		return nil
+	})
+	return live, err
+}
+
+// liveAtOnce is how many results one statement writes where there are many: a row by itself costs three times as much.
+const liveAtOnce = 32
+
+var putOneLive, putManyLive = putLive(1), putLive(liveAtOnce)
+
+// putLive is the statement that writes n results of a slice: $1 brand, $2 its beginning, and six values each.
+func putLive(n int) string {
+	var rows strings.Builder
+	for i := range n {
+		if i > 0 {
+			rows.WriteString(", ")
+		}
+		fmt.Fprintf(&rows, "($1, $2, $%d, $%d, $%d, $%d, $%d, $%d)", 6*i+3, 6*i+4, 6*i+5, 6*i+6, 6*i+7, 6*i+8)
+	}
+	return `INSERT INTO result_live (brand_id, hour, day, campaign_id, store_id, arm, measure, n) VALUES ` + rows.String() +
+		` ON CONFLICT (brand_id, hour, day, campaign_id, store_id, arm, measure) DO UPDATE SET n = excluded.n`
+}
+
+// replace makes result_live what was found in a slice, and touches no row that is so already.
+func (c *sliceCount) replace(ctx context.Context, i int, live, found map[resultKey]float64) error {
+	var batch pgx.Batch
+	for k := range live {
+		if _, still := found[k]; !still {
+			batch.Queue(`DELETE FROM result_live WHERE brand_id = $1 AND hour = $2 AND day = $3 AND campaign_id = $4 AND store_id = $5 AND arm = $6 AND measure = $7`,
+				c.h.brand, c.begin(i), k.day, k.campaign, k.store, k.arm, k.measure)
 		}
 	}
-	return ids
+	args := []any{c.h.brand, c.begin(i)}
+	for k, n := range found {
+		if was, there := live[k]; there && was == n {
+			continue
+		}
+		if args = append(args, k.day, k.campaign, k.store, k.arm, k.measure, n); len(args) == 2+6*liveAtOnce {
+			batch.Queue(putManyLive, args...)
+			args = slices.Clone(args[:2])
+		}
+	}
+	for ; len(args) > 2; args = args[:len(args)-6] {
+		batch.Queue(putOneLive, append(args[:2:2], args[len(args)-6:]...)...)
+	}
+	if batch.Len() == 0 {
+		return nil
+	}
+	return c.tx.SendBatch(ctx, &batch).Close()
 }
 
 // zones are the time zones of a brand and of some of its stores.

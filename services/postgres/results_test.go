@@ -62,6 +62,7 @@ type tradeVisit struct {
 
 func newTrade(t *testing.T, kept time.Duration) *trade {
 	w := &trade{t: t, rng: seeded(t), s: postgrestest.New(t), brand: uuid.New(), kept: kept, walls: map[uuid.UUID]uuid.UUID{}, now: noon, want: map[string]float64{}}
+	postgres.CountFreely(w.s)
 	require.NoError(t, w.s.CreateBrand(t.Context(), brand.Brand{ID: w.brand, CreatedAt: noon, Settings: brand.Settings{TimeZone: "Asia/Seoul", PlaceRetention: kept}}))
 	write := engine.CatalogueWrite{BrandID: w.brand}
 	for _, zone := range []string{"Asia/Seoul", "Asia/Kathmandu", "America/New_York"} {
@@ -284,15 +285,22 @@ func (w *trade) found() map[string]float64 {
 	return all
 }
 
-// Results are what a slow count by their definitions gives: at once where nothing is older than a minute, and for good
-// when all hours are closed, however often and on however many nodes they are counted.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Results are what a slow count by their definitions gives: when all slices were due, and for good when all hours are
+// closed, however often and on however many nodes they are counted.
 func TestResults(t *testing.T) {
 	for kept, hours := range map[time.Duration]int{25 * time.Hour: 3, 2 * time.Hour: 12} {
 		t.Run(kept.String(), func(t *testing.T) {
 			w := newTrade(t, kept)
 			count := func() { require.NoError(t, w.s.CountResults(t.Context(), w.now)) }
 			for hour := range hours {
-				w.now = noon.Add(time.Duration(hour) * time.Hour)
+				w.now = later(w.now, noon.Add(time.Duration(hour)*time.Hour))
 				_, err := w.s.KeepHouse(t.Context(), w.now)
 				require.NoError(t, err)
 				for range 6 {
@@ -310,7 +318,7 @@ func TestResults(t *testing.T) {
 				}
 				count()
 				if hour == 0 {
-					w.now = w.now.Add(5 * time.Minute)
+					w.now = w.now.Add(20 * time.Minute)
 					count()
 					require.Equal(t, w.expected(), w.found(), "an hour that is not over")
 				}
@@ -352,6 +360,7 @@ func TestResultsOfTheDead(t *testing.T) {
 	require.NoError(t, s.MoveCoupons(t.Context(), keys[0], keys[1].PersonID))
 
 	next := postgrestest.Open(t, url, postgres.Options{})
+	postgres.CountFreely(next)
 	all := engine.ResultFilter{BrandID: b, From: noon.AddDate(0, 0, -1), To: noon.AddDate(0, 0, 1)}
 	for _, at := range []time.Time{noon.Add(time.Minute), noon.Add(50 * time.Hour), noon.Add(51 * time.Hour)} {
 		require.NoError(t, next.CountResults(t.Context(), at))
@@ -370,6 +379,7 @@ func TestResultsOfTheDead(t *testing.T) {
 // What an erased person's decisions were counted as while their hour is open goes with them.
 func TestResultsOfTheErased(t *testing.T) {
 	s := postgrestest.New(t)
+	postgres.CountFreely(s)
 	b := newBrand(t, s)
 	_, err := s.KeepHouse(t.Context(), noon)
 	require.NoError(t, err)
@@ -387,7 +397,10 @@ func TestResultsOfTheErased(t *testing.T) {
 		return len(results)
 	}
 	require.Equal(t, 2, counted(noon.Add(time.Minute)))
-	require.Equal(t, []bool{true}, commit(t, s, engine.PersonWrite{Key: keys[0], Version: 2, WriteID: uuid.New(), State: []byte{}, Status: engine.PersonErasing}))
-	require.NoError(t, s.Erase(t.Context(), keys[0], uuid.New(), noon))
-	require.Equal(t, 1, counted(noon.Add(30*time.Minute)))
+	for i, at := range []time.Time{noon.Add(30 * time.Minute), noon.Add(54 * time.Minute)} {
+		require.Equal(t, []bool{true}, commit(t, s, engine.PersonWrite{Key: keys[i], Version: 2, WriteID: uuid.New(), State: []byte{}, Status: engine.PersonErasing}))
+		require.NoError(t, s.Erase(t.Context(), keys[i], uuid.New(), noon))
+		require.Equal(t, 1-i, counted(at))
+	}
+	require.Zero(t, countRows(t, s, "result_hour"), "an hour of which nothing is left")
 }

@@ -92,6 +92,9 @@ var storageSuite = []storageTest{
 	{"TestResults", TestResults},
 	{"TestResultsOfTheDead", TestResultsOfTheDead},
 	{"TestResultsOfTheErased", TestResultsOfTheErased},
+	{"TestResultsOfSlices", TestResultsOfSlices},
+	{"TestResultsBesideWholeHours", TestResultsBesideWholeHours},
+	{"TestResultsComeLate", TestResultsComeLate},
 }
 
 // plainFiles are files of tests about something else, by the beginning of their names.
@@ -118,7 +121,8 @@ var plainTests = map[string]string{
 	"TestSweepOfOldRows":                      "sweeping block by block, which a distributed table has none of",
 	"TestACallerThatGivesUpCostsNoConnection": "the pool, which every shape has",
 	"TestPlaceWrittenUnderTheSum":             "a partition is summed and dropped under a lock that a distributed table takes otherwise",
-	"TestMonthsBefore":                        "no database", "TestFirstIDOrdersLikeUUIDv7": "no database", "TestNamesOfTransitions": "no database", "TestQuickJSON": "no database",
+	"TestCountingTakesItsShare":               "no database", "TestNothingStarves": "no database", "TestReadingsOfADay": "no database", "TestSlicesAreFound": "plans of plain PostgreSQL",
+	"TestMonthsBefore": "no database", "TestFirstIDOrdersLikeUUIDv7": "no database", "TestNamesOfTransitions": "no database", "TestQuickJSON": "no database",
 	"TestSchemaRules": "the schema", "TestDistribution": "the schema", "TestMigrateTogether": "the schema", "TestNewerSchemaIsRefused": "the schema",
 	"TestPasswordStaysOutOfErrors": "connecting", "TestDistributeNeedsCitus": "distributing", "TestDistributeOnASham": "distributing",
 	"TestRouted": "runs the suite", "TestOnCitus": "runs the suite", "TestSuiteIsWhole": "the suite itself", "TestRulesRefuse": "no database",

@@ -27,7 +27,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// What campaigns brought, in sums without persons. Today's are a minute old at most, as long as an hour's decisions can be
+// What campaigns brought, in sums without persons. Today's are a minute old at most, as long as what was decided can be
 // counted in that time; an older hour's change more slowly, and are settled when the places of its moments are dropped.
 // What is redeemed or bought after that counts at once, but under no store, as nobody knows the moment's store any more.
 type ResultsServiceClient interface {
@@ -71,7 +71,7 @@ func (c *resultsServiceClient) ExportResults(ctx context.Context, in *ExportResu
 // All implementations must embed UnimplementedResultsServiceServer
 // for forward compatibility.
 //
-// What campaigns brought, in sums without persons. Today's are a minute old at most, as long as an hour's decisions can be
+// What campaigns brought, in sums without persons. Today's are a minute old at most, as long as what was decided can be
 // counted in that time; an older hour's change more slowly, and are settled when the places of its moments are dropped.
 // What is redeemed or bought after that counts at once, but under no store, as nobody knows the moment's store any more.
 type ResultsServiceServer interface {
