@@ -74,7 +74,7 @@ type Server struct {
 
 // workersPerCPU is how many goroutines stay for the next call: a new one would grow its stack anew with every call. More
 // calls at once get goroutines of their own.
-const workersPerCPU = 64
+const workersPerCPU = 160
 
 // keepAlive drops connections of phones that went away and refuses peers that ping too often.
 var keepAlive = keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}
