@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -191,13 +192,40 @@ default_pool_size = 8
 max_client_conn = 200
 server_tls_sslmode = disable
 `, w.proxy.port(), port, users), 0o644))
-	cmd := exec.Command(program, settings)
-	cmd.SysProcAttr = tied(w.user)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	w.keepUp(t, program, settings)
 	probe := &cluster{t: t, password: w.password, port: port}
 	w.eventually(probe.answers, "pgbouncer answers on port %d", port)
 	return port
+}
+
+// keepUp runs a pooler until the test ends. As a machine's own keeper of services would, it starts one that ended by itself
+// again: that is a fault of the pooler's, and told.
+func (w *world) keepUp(t *testing.T, program, settings string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	log, ended := &logFile{}, make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // the kernel ties the process to the thread that made it
+		defer runtime.UnlockOSThread()
+		defer close(ended)
+		for ctx.Err() == nil {
+			cmd := exec.CommandContext(ctx, program, settings)
+			cmd.SysProcAttr, cmd.Stderr = tied(w.user), log
+			if err := cmd.Run(); ctx.Err() == nil {
+				t.Logf("the pooler ended by itself (%v) and is started again:\n%s", err, lastLines(log.String(), 10))
+				select {
+				case <-ctx.Done():
+				case <-time.After(200 * time.Millisecond):
+				}
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if t.Failed() {
+			t.Logf("log of the pooler:\n%s", lastLines(log.String(), 40))
+		}
+	})
 }
 
 // walker is the way of one phone past one store: where it is and when, to be told in reports of a few pings. It is drawn
