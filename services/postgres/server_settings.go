@@ -32,9 +32,6 @@ effective_cache_size = 1GB
 jit = off
 random_page_cost = 1.1
 
-# Plans go by keys: rough statistics will do, and a sample of a fast-growing table is taken often.
-default_statistics_target = 25
-
 autovacuum = on
 autovacuum_naptime = 15s
 autovacuum_vacuum_cost_limit = 2000
